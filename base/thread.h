@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads and locks: pthreads with every result checked. A lock misused is a
+ * bug of ours and asserts; only starting a thread can fail for the host's
+ * reasons.
+ */
+#ifndef BASE_THREAD_H
+#define BASE_THREAD_H
+
+#include <pthread.h>
+
+#include "base/types.h"
+
+#define THREAD_NAME_BYTES_MAX 16
+
+struct thread {
+	pthread_t id;
+	void (*run)(void *ctx);
+	void *ctx; /* borrowed: must outlive the thread */
+	char name[THREAD_NAME_BYTES_MAX];
+};
+
+/*
+ * Starts run(ctx) under `name` (cut at 15 bytes). `thread` must stay in place
+ * until thread_join. -EAGAIN or -EPERM as pthread_create says.
+ */
+must_check int thread_start(struct thread *thread, const char *name,
+			    void (*run)(void *ctx), void *ctx);
+void thread_join(struct thread *thread);
+bool thread_is_self(const struct thread *thread);
+
+/* Not recursive: a second lock by its holder asserts. */
+struct mutex {
+	pthread_mutex_t pthread;
+};
+
+void mutex_init(struct mutex *mutex);
+void mutex_release(struct mutex *mutex);
+void mutex_lock(struct mutex *mutex);
+bool mutex_try_lock(struct mutex *mutex);
+void mutex_unlock(struct mutex *mutex);
+
+/* A condition, waited for with its mutex held. Wakes may be spurious. */
+struct cond {
+	pthread_cond_t pthread;
+};
+
+void cond_init(struct cond *cond);
+void cond_release(struct cond *cond);
+void cond_wait(struct cond *cond, struct mutex *mutex);
+/* Until clock_now_ns() reaches `deadline_ns`; false when it did. */
+bool cond_wait_until(struct cond *cond, struct mutex *mutex, u64 deadline_ns);
+void cond_wake_one(struct cond *cond);
+void cond_wake_all(struct cond *cond);
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/thread.h"
+
+#include "base/clock.h"
+#include "base/test.h"
+
+static struct {
+	struct mutex lock;
+	struct cond changed;
+	u32 count; /* guarded by lock */
+	char name[THREAD_NAME_BYTES_MAX];
+} shared;
+
+static void add(void *ctx)
+{
+	u32 times = *(const u32 *)ctx;
+
+	for (u32 i = 0; i < times; i++) {
+		mutex_lock(&shared.lock);
+		shared.count++;
+		cond_wake_all(&shared.changed);
+		mutex_unlock(&shared.lock);
+	}
+}
+
+static void start(void)
+{
+	memset(&shared, 0, sizeof(shared));
+	mutex_init(&shared.lock);
+	cond_init(&shared.changed);
+}
+
+static void end(void)
+{
+	cond_release(&shared.changed);
+	mutex_release(&shared.lock);
+}
+
+TEST(a_mutex_makes_increments_whole_and_a_condition_wakes)
+{
+	struct thread a, b;
+	u32 times = 10000;
+
+	start();
+	check_eq(thread_start(&a, "a", add, &times), 0);
+	check_eq(thread_start(&b, "b", add, &times), 0);
+	mutex_lock(&shared.lock);
+	while (shared.count < 2 * times)
+		cond_wait(&shared.changed, &shared.lock);
+	mutex_unlock(&shared.lock);
+	thread_join(&a);
+	thread_join(&b);
+	check_eq(shared.count, 2 * times);
+	end();
+}
+
+TEST(a_wait_ends_at_its_deadline)
+{
+	u64 deadline_ns = clock_now_ns() + 2 * NS_PER_MS;
+
+	start();
+	mutex_lock(&shared.lock);
+	while (cond_wait_until(&shared.changed, &shared.lock, deadline_ns))
+		continue;
+	mutex_unlock(&shared.lock);
+	check(clock_now_ns() >= deadline_ns);
+	end();
+}
+
+static void read_name(void *ctx)
+{
+	struct thread *self = ctx;
+
+	check(thread_is_self(self));
+	pthread_getname_np(pthread_self(), shared.name, sizeof(shared.name));
+}
+
+TEST(a_thread_carries_its_name_cut_to_what_linux_takes)
+{
+	struct thread thread;
+
+	start();
+	check_eq(thread_start(&thread, "a-name-much-too-long", read_name,
+			      &thread),
+		 0);
+	check(!thread_is_self(&thread));
+	thread_join(&thread);
+	check_str_eq(shared.name, "a-name-much-too");
+	end();
+}
+
+TEST(a_held_mutex_cannot_be_tried)
+{
+	start();
+	check(mutex_try_lock(&shared.lock));
+	check(!mutex_try_lock(&shared.lock));
+	mutex_unlock(&shared.lock);
+	end();
+}

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * String instructions.
+ *
+ * Registers are committed after each element, so a fault or a device access in
+ * the middle leaves RCX, RSI and RDI as the architecture wants them. REP MOVS
+ * and REP STOS whose pages are both in the TLB run as the host's own REP, one
+ * page at a time. A repeated instruction returns X86_REPEAT after a portion,
+ * which is where interrupts get in. [SDM2 4.3 "REP/REPE/REPZ/REPNE/REPNZ"]
+ */
+#include "engine/core/exec/string.h"
+
+#include "engine/core/decode/id.h"
+
+#define PORTION_MAX 256 /* elements done one by one before yielding */
+
+static u32 count_size(const struct insn *in)
+{
+	return in->addr_size == CODE_64 ? SZ_Q : in->addr_size == CODE_32 ? SZ_L : SZ_W;
+}
+
+void string_begin(const struct x86_cpu *cpu, const struct insn *in,
+		  struct string_state *ret)
+{
+	ret->mask = address_mask[in->addr_size];
+	ret->source = cpu->gpr[RSI] & ret->mask;
+	ret->dest = cpu->gpr[RDI] & ret->mask;
+	ret->repeated = in->flags & (INSN_REP | INSN_REPNE);
+	ret->count = ret->repeated ? cpu->gpr[RCX] & ret->mask : 1;
+	ret->bytes = 1u << in->op_size;
+	ret->backward = cpu->rflags & RFLAGS_DF;
+}
+
+void string_advance(struct x86_cpu *cpu, const struct insn *in,
+		    struct string_state *s, u64 n, u32 moves)
+{
+	u64 step = n * s->bytes;
+	u32 size = count_size(in);
+
+	if (s->backward)
+		step = -step;
+	if (moves & MOVES_SOURCE) {
+		s->source = (s->source + step) & s->mask;
+		gpr_write(cpu, GPR_OFFSET(RSI), size, s->source);
+	}
+	if (moves & MOVES_DEST) {
+		s->dest = (s->dest + step) & s->mask;
+		gpr_write(cpu, GPR_OFFSET(RDI), size, s->dest);
+	}
+	s->count -= n;
+	if (s->repeated)
+		gpr_write(cpu, GPR_OFFSET(RCX), size, s->count);
+	if (unlikely(cpu->external.done)) /* what was logged was this element's */
+		external_clear(cpu);
+}
+
+int string_end(struct x86_cpu *cpu, const struct insn *in,
+	       const struct string_state *s, bool done)
+{
+	if (done || !s->count)
+		return X86_OK;
+	RIP(cpu) -= in->len;
+	return X86_REPEAT;
+}
+
+u64 string_portion(const struct x86_cpu *cpu, const struct string_state *s)
+{
+	return MIN(s->count, cpu->single_step ? 1ull : (u64)PORTION_MAX);
+}
+
+/* Elements from address to the end of its page, or 0 when it straddles. */
+static u64 page_room(gva_t address, u32 bytes)
+{
+	return (4096 - (address & 0xfff)) / bytes;
+}
+
+/* The host address of [address, +bytes) if the TLB allows, else 0. */
+static u64 hit(const struct x86_cpu *cpu, u32 seg, gva_t address, u32 bytes, bool write)
+{
+	const struct x86_tlb_entry *entry = tlb_slot(cpu, address);
+	u8 needed = write ? SEG_FAST_WRITE : SEG_FAST_READ;
+	u64 tag = write ? entry->write_tag : entry->read_tag;
+
+	if (!(cpu->segment_fast[seg] & needed) ||
+	    tag != tlb_tag(cpu, address, address + bytes - 1))
+		return 0;
+	return entry->host + address;
+}
+
+static void host_rep_movs(u64 dest, u64 source, u64 count, u32 bytes)
+{
+	switch (bytes) {
+	case 1:
+		__asm__ volatile("rep movsb" : "+D"(dest), "+S"(source), "+c"(count)
+				 : : "memory");
+		break;
+	case 2:
+		__asm__ volatile("rep movsw" : "+D"(dest), "+S"(source), "+c"(count)
+				 : : "memory");
+		break;
+	case 4:
+		__asm__ volatile("rep movsl" : "+D"(dest), "+S"(source), "+c"(count)
+				 : : "memory");
+		break;
+	default:
+		__asm__ volatile("rep movsq" : "+D"(dest), "+S"(source), "+c"(count)
+				 : : "memory");
+	}
+}
+
+static void host_rep_stos(u64 dest, u64 value, u64 count, u32 bytes)
+{
+	switch (bytes) {
+	case 1:
+		__asm__ volatile("rep stosb" : "+D"(dest), "+c"(count) : "a"(value)
+				 : "memory");
+		break;
+	case 2:
+		__asm__ volatile("rep stosw" : "+D"(dest), "+c"(count) : "a"(value)
+				 : "memory");
+		break;
+	case 4:
+		__asm__ volatile("rep stosl" : "+D"(dest), "+c"(count) : "a"(value)
+				 : "memory");
+		break;
+	default:
+		__asm__ volatile("rep stosq" : "+D"(dest), "+c"(count) : "a"(value)
+				 : "memory");
+	}
+}
+
+/* Forward runs within a page on both sides; 0: not this way. */
+static u64 bulk_movs(struct x86_cpu *cpu, const struct insn *in,
+		     const struct string_state *s)
+{
+	gva_t source = (cpu->segment_base[in->seg] + s->source) & cpu->linear_mask;
+	gva_t dest = (cpu->segment_base[dest_seg(in, cpu)] + s->dest) & cpu->linear_mask;
+	u64 room = MIN(page_room(source, s->bytes), page_room(dest, s->bytes));
+	u64 n = MIN(s->count, room);
+	u64 from, to;
+
+	if (s->backward || cpu->single_step || n < 2)
+		return 0;
+	from = hit(cpu, in->seg, source, s->bytes, false);
+	to = hit(cpu, dest_seg(in, cpu), dest, s->bytes, true);
+	if (!from || !to || s->source + n * s->bytes - 1 > s->mask ||
+	    s->dest + n * s->bytes - 1 > s->mask)
+		return 0;
+	host_rep_movs(to, from, n, s->bytes);
+	note_store(cpu, to);
+	return n;
+}
+
+static u64 bulk_stos(struct x86_cpu *cpu, const struct insn *in,
+		     const struct string_state *s)
+{
+	gva_t dest = (cpu->segment_base[dest_seg(in, cpu)] + s->dest) & cpu->linear_mask;
+	u64 n = MIN(s->count, page_room(dest, s->bytes));
+	u64 to;
+
+	if (s->backward || cpu->single_step || n < 2)
+		return 0;
+	to = hit(cpu, dest_seg(in, cpu), dest, s->bytes, true);
+	if (!to || s->dest + n * s->bytes - 1 > s->mask)
+		return 0;
+	host_rep_stos(to, cpu->gpr[RAX], n, s->bytes);
+	note_store(cpu, to);
+	return n;
+}
+
+static int source_element(struct x86_cpu *cpu, const struct insn *in,
+			  const struct string_state *s, u64 *ret)
+{
+	*ret = 0;
+	return segment_read(cpu, in->seg, s->source, ret, s->bytes, in->seg);
+}
+
+static int dest_element(struct x86_cpu *cpu, const struct insn *in,
+			const struct string_state *s, u64 *ret)
+{
+	*ret = 0;
+	return segment_read(cpu, dest_seg(in, cpu), s->dest, ret, s->bytes, SEG_ES);
+}
+
+static int dest_store(struct x86_cpu *cpu, const struct insn *in,
+		      const struct string_state *s, u64 value)
+{
+	return segment_write(cpu, dest_seg(in, cpu), s->dest, &value, s->bytes, SEG_ES);
+}
+
+static int movs(struct x86_cpu *cpu, const struct insn *in)
+{
+	struct string_state s;
+	u64 done, value;
+	int rc;
+
+	string_begin(cpu, in, &s);
+	if (!s.count)
+		return X86_OK;
+	done = bulk_movs(cpu, in, &s);
+	if (done) {
+		string_advance(cpu, in, &s, done, MOVES_SOURCE | MOVES_DEST);
+		return string_end(cpu, in, &s, false);
+	}
+	/* One by one up to a TLB fill: then the bulk way has its chance. */
+	rc = source_element(cpu, in, &s, &value);
+	if (!rc)
+		rc = dest_store(cpu, in, &s, value);
+	if (rc)
+		return rc;
+	string_advance(cpu, in, &s, 1, MOVES_SOURCE | MOVES_DEST);
+	return string_end(cpu, in, &s, false);
+}
+
+static int stos(struct x86_cpu *cpu, const struct insn *in)
+{
+	struct string_state s;
+	u64 done;
+	int rc;
+
+	string_begin(cpu, in, &s);
+	if (!s.count)
+		return X86_OK;
+	done = bulk_stos(cpu, in, &s);
+	if (done) {
+		string_advance(cpu, in, &s, done, MOVES_DEST);
+		return string_end(cpu, in, &s, false);
+	}
+	rc = dest_store(cpu, in, &s, cpu->gpr[RAX]);
+	if (rc)
+		return rc;
+	string_advance(cpu, in, &s, 1, MOVES_DEST);
+	return string_end(cpu, in, &s, false);
+}
+
+static int lods(struct x86_cpu *cpu, const struct insn *in)
+{
+	struct string_state s;
+	u64 value;
+	int rc;
+
+	string_begin(cpu, in, &s);
+	if (!s.count)
+		return X86_OK;
+	rc = source_element(cpu, in, &s, &value);
+	if (rc)
+		return rc;
+	gpr_write(cpu, GPR_OFFSET(RAX), in->op_size, value);
+	string_advance(cpu, in, &s, 1, MOVES_SOURCE);
+	return string_end(cpu, in, &s, false);
+}
+
+ALU_SIZES(ALU2, compare, "sub")
+
+static void compare_elements(struct x86_cpu *cpu, u64 a, u64 b, u32 bytes)
+{
+	if (bytes == 1)
+		(void)compare_b(cpu, a, b);
+	else if (bytes == 2)
+		(void)compare_w(cpu, a, b);
+	else if (bytes == 4)
+		(void)compare_l(cpu, a, b);
+	else
+		(void)compare_q(cpu, a, b);
+}
+
+/* REPE stops at the first difference, REPNE at the first match. */
+static bool comparison_over(const struct x86_cpu *cpu, const struct insn *in)
+{
+	bool equal = cpu->rflags & RFLAGS_ZF;
+
+	if (in->flags & INSN_REPNE)
+		return equal;
+	return !equal;
+}
+
+static int compare_run(struct x86_cpu *cpu, const struct insn *in, bool scan)
+{
+	struct string_state s;
+	u64 a = cpu->gpr[RAX], b;
+	u64 portion;
+	bool over = false;
+
+	string_begin(cpu, in, &s);
+	portion = string_portion(cpu, &s);
+	for (u64 i = 0; i < portion && !over; i++) {
+		int rc = scan ? X86_OK : source_element(cpu, in, &s, &a);
+
+		if (!rc)
+			rc = dest_element(cpu, in, &s, &b);
+		if (rc)
+			return rc;
+		compare_elements(cpu, a, b, s.bytes);
+		string_advance(cpu, in, &s, 1,
+			       scan ? MOVES_DEST : MOVES_SOURCE | MOVES_DEST);
+		over = comparison_over(cpu, in);
+	}
+	return string_end(cpu, in, &s, over);
+}
+
+static int cmps(struct x86_cpu *cpu, const struct insn *in)
+{
+	return compare_run(cpu, in, false);
+}
+
+static int scas(struct x86_cpu *cpu, const struct insn *in)
+{
+	return compare_run(cpu, in, true);
+}
+
+insn_exec_fn string_bind(const struct insn *in)
+{
+	switch (in->id) {
+	case INSN_MOVS:
+		return movs;
+	case INSN_STOS:
+		return stos;
+	case INSN_LODS:
+		return lods;
+	case INSN_CMPS:
+		return cmps;
+	default:
+		return scas;
+	}
+}

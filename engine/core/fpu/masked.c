@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Instructions that must not touch what their mask leaves out: each element is
+ * an access of its own.
+ *
+ * Gathers are restartable: what is done shows in the registers when a later
+ * element faults, and its mask bits are clear. While waiting for a device the
+ * registers stay as they were, because the log of finished accesses replays the
+ * instruction from its start.
+ */
+#include "engine/core/fpu/state.h"
+
+struct wide {
+	u8 byte[32] __attribute__((aligned(8)));
+};
+
+static void wide_get(struct x86_cpu *cpu, u32 reg, struct wide *ret)
+{
+	bytes_copy(ret->byte, xmm(cpu, reg), 16);
+	bytes_copy(ret->byte + 16, ymm_high(cpu, reg), 16);
+}
+
+static void wide_set(struct x86_cpu *cpu, u32 reg, const struct wide *value)
+{
+	bytes_copy(xmm(cpu, reg), value->byte, 16);
+	bytes_copy(ymm_high(cpu, reg), value->byte + 16, 16);
+}
+
+static bool element_on(const struct wide *mask, u32 index, u32 size)
+{
+	return mask->byte[index * size + size - 1] & 0x80;
+}
+
+/*
+ * A masked store: nothing is written when one of its elements would fault, so
+ * a store over a page's end is probed first.
+ */
+struct masked_store {
+	u64 offset; /* of element 0 */
+	u32 size;   /* of one element */
+	u32 count;
+	bool whole; /* masked-off elements fault too: MASKMOVQ, MASKMOVDQU */
+	const u8 *data;
+	struct wide mask;
+};
+
+static int probe_range(struct x86_cpu *cpu, const struct insn *in, u64 offset,
+		       u32 size)
+{
+	int rc;
+
+	offset &= address_mask[in->addr_size];
+	rc = segment_check(cpu, in->seg, offset, size, true);
+	if (rc)
+		return rc;
+	return linear_probe(cpu, (cpu->segment_base[in->seg] + offset) &
+					 cpu->linear_mask,
+			    size, true, insn_fault_seg(in));
+}
+
+static int store_probe(struct x86_cpu *cpu, const struct insn *in,
+		       const struct masked_store *s)
+{
+	u64 base = cpu->segment_base[in->seg];
+
+	if (s->whole)
+		return probe_range(cpu, in, s->offset, s->size * s->count);
+	if (((base + s->offset) & 0xfff) + s->size * s->count <= 4096)
+		return X86_OK;
+	for (u32 i = 0; i < s->count; i++) {
+		int rc;
+
+		if (!element_on(&s->mask, i, s->size))
+			continue;
+		rc = probe_range(cpu, in, s->offset + i * s->size, s->size);
+		if (rc)
+			return rc;
+	}
+	return X86_OK;
+}
+
+static int store_elements(struct x86_cpu *cpu, const struct insn *in,
+			  const struct masked_store *s)
+{
+	int rc = store_probe(cpu, in, s);
+
+	for (u32 i = 0; i < s->count && !rc; i++)
+		if (element_on(&s->mask, i, s->size))
+			rc = element_write(cpu, in, s->offset + i * s->size,
+					   s->data + i * s->size, s->size);
+	return rc;
+}
+
+/* MASKMOVQ, MASKMOVDQU: to [DS:rDI]; the decoder leaves the segment in seg. */
+static int exec_maskmovdqu(struct x86_cpu *cpu, const struct insn *in)
+{
+	struct masked_store store = {.offset = cpu->gpr[RDI], .size = 1, .count = 16,
+				     .whole = true};
+	int rc = gate_vec(cpu, in);
+
+	if (rc)
+		return rc;
+	store.data = (const u8 *)xmm(cpu, in->reg);
+	wide_get(cpu, in->rm, &store.mask);
+	return store_elements(cpu, in, &store);
+}
+
+static int exec_maskmovq(struct x86_cpu *cpu, const struct insn *in)
+{
+	struct masked_store store = {.offset = cpu->gpr[RDI], .size = 1, .count = 8,
+				     .whole = true};
+	u64 data = mmx_get(cpu, in->reg);
+	u64 mask = mmx_get(cpu, in->rm);
+	int rc = gate_mmx(cpu);
+
+	if (rc)
+		return rc;
+	store.data = (const u8 *)&data;
+	bytes_copy(store.mask.byte, &mask, 8);
+	rc = store_elements(cpu, in, &store);
+	if (rc == X86_OK || rc == X86_FAULT)
+		mmx_enter(cpu);
+	return rc;
+}
+
+static u32 maskmov_size(const struct insn *in)
+{
+	return in->id == INSN_VMASKMOVPD || in->id == INSN_VPMASKMOVQ ? 8 : 4;
+}
+
+static int exec_vmaskmov_load(struct x86_cpu *cpu, const struct insn *in)
+{
+	u32 bytes = in->flags & INSN_VEX_L ? 32 : 16;
+	u32 size = maskmov_size(in);
+	u64 offset = insn_offset(cpu, in);
+	struct wide mask, result;
+	int rc = gate_avx(cpu);
+
+	if (rc)
+		return rc;
+	wide_get(cpu, in->vvvv, &mask);
+	bytes_zero(&result, sizeof(result));
+	for (u32 i = 0; i < bytes / size; i++) {
+		if (!element_on(&mask, i, size))
+			continue;
+		rc = element_read(cpu, in, offset + i * size,
+				  result.byte + i * size, size);
+		if (rc)
+			return rc;
+	}
+	wide_set(cpu, in->reg, &result);
+	return X86_OK;
+}
+
+static int exec_vmaskmov_store(struct x86_cpu *cpu, const struct insn *in)
+{
+	u32 bytes = in->flags & INSN_VEX_L ? 32 : 16;
+	struct masked_store store = {.offset = insn_offset(cpu, in)};
+	struct wide data;
+	int rc = gate_avx(cpu);
+
+	if (rc)
+		return rc;
+	store.size = maskmov_size(in);
+	store.count = bytes / store.size;
+	store.data = data.byte;
+	wide_get(cpu, in->reg, &data);
+	wide_get(cpu, in->vvvv, &store.mask);
+	return store_elements(cpu, in, &store);
+}
+
+struct gather {
+	u32 count;      /* elements */
+	u32 size;       /* of one, 4 or 8 bytes */
+	u32 index_size; /* 4 or 8 bytes */
+	u32 mask_bytes; /* the vector's length, 16 or 32 */
+	bool done;      /* an element was loaded */
+	struct wide index, mask, result;
+};
+
+static void gather_shape(const struct insn *in, struct gather *g)
+{
+	u32 bytes = in->flags & INSN_VEX_L ? 32 : 16;
+
+	switch ((enum insn_id)in->id) {
+	case INSN_VGATHERDPS: case INSN_VPGATHERDD:
+		g->size = g->index_size = 4;
+		break;
+	case INSN_VGATHERDPD: case INSN_VPGATHERDQ:
+		g->size = 8;
+		g->index_size = 4;
+		break;
+	case INSN_VGATHERQPS: case INSN_VPGATHERQD:
+		g->size = 4;
+		g->index_size = 8;
+		break;
+	default:
+		g->size = g->index_size = 8;
+		break;
+	}
+	g->count = bytes / MAX(g->size, g->index_size);
+	g->mask_bytes = bytes;
+	g->done = false;
+}
+
+static u64 gather_offset(const struct x86_cpu *cpu, const struct insn *in,
+			 const struct gather *g, u32 i)
+{
+	const u8 *gpr = (const u8 *)cpu->gpr;
+	u64 base, index;
+
+	bytes_copy(&base, gpr + in->base_off, 8);
+	if (g->index_size == 4) {
+		s32 narrow;
+
+		bytes_copy(&narrow, g->index.byte + 4 * i, 4);
+		index = (u64)(s64)narrow;
+	} else {
+		bytes_copy(&index, g->index.byte + 8 * i, 8);
+	}
+	return base + (index << in->scale) + (u64)(s64)in->disp;
+}
+
+static void gather_begin(struct x86_cpu *cpu, const struct insn *in,
+			 struct gather *g)
+{
+	gather_shape(in, g);
+	wide_get(cpu, in->index_vec, &g->index);
+	wide_get(cpu, in->vvvv, &g->mask);
+	wide_get(cpu, in->reg, &g->result);
+	/* The mask is spread over each element before the first access. */
+	for (u32 i = 0; i < g->mask_bytes; i += g->size)
+		__builtin_memset(g->mask.byte + i,
+				 element_on(&g->mask, i / g->size, g->size) ? 0xff : 0,
+				 g->size);
+	bytes_zero(g->mask.byte + g->mask_bytes, 32 - g->mask_bytes);
+}
+
+/* Puts down what was done: all of it, or up to a fault. What a fault leaves
+ * past the elements follows current Intel parts. */
+static void gather_end(struct x86_cpu *cpu, const struct insn *in, struct gather *g,
+		       bool complete)
+{
+	u32 from = complete ? g->count * g->size : g->mask_bytes;
+
+	if (complete)
+		bytes_zero(&g->mask, sizeof(g->mask));
+	bytes_zero(g->result.byte + from, 32 - from);
+	if (complete || g->done)
+		wide_set(cpu, in->reg, &g->result);
+	wide_set(cpu, in->vvvv, &g->mask);
+}
+
+static int exec_gather(struct x86_cpu *cpu, const struct insn *in)
+{
+	struct gather g;
+	int rc = gate_avx(cpu);
+
+	if (rc)
+		return rc;
+	if (in->reg == in->vvvv || in->reg == in->index_vec ||
+	    in->vvvv == in->index_vec)
+		return raise_ud(cpu);
+	gather_begin(cpu, in, &g);
+	for (u32 i = 0; i < g.count && !rc; i++) {
+		if (!element_on(&g.mask, i, g.size))
+			continue;
+		rc = element_read(cpu, in, gather_offset(cpu, in, &g, i),
+				  g.result.byte + i * g.size, g.size);
+		if (rc)
+			continue;
+		bytes_zero(g.mask.byte + i * g.size, g.size);
+		g.done = true;
+	}
+	if (!rc || rc == X86_FAULT)
+		gather_end(cpu, in, &g, !rc);
+	return rc;
+}
+
+insn_exec_fn vec_masked_bind(const struct insn *in)
+{
+	switch ((enum insn_id)in->id) {
+	case INSN_MASKMOVQ:
+		return exec_maskmovq;
+	case INSN_MASKMOVDQU:
+	case INSN_VMASKMOVDQU:
+		return exec_maskmovdqu;
+	case INSN_VMASKMOVPS: case INSN_VMASKMOVPD:
+		return in->opcode >= 0x2e ? exec_vmaskmov_store : exec_vmaskmov_load;
+	case INSN_VPMASKMOVD: case INSN_VPMASKMOVQ:
+		return in->opcode == 0x8e ? exec_vmaskmov_store : exec_vmaskmov_load;
+	case INSN_VGATHERDPD: case INSN_VGATHERDPS:
+	case INSN_VGATHERQPD: case INSN_VGATHERQPS:
+	case INSN_VPGATHERDD: case INSN_VPGATHERDQ:
+	case INSN_VPGATHERQD: case INSN_VPGATHERQQ:
+		return exec_gather;
+	default:
+		return NULL;
+	}
+}

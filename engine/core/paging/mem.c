@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The slow way to guest memory: TLB misses, page-crossers, devices, alignment
+ * checks and data breakpoints.
+ *
+ * An access is cut into at most two pieces, one per page. Both are translated
+ * before either is touched, so that a fault on the second page leaves the first
+ * one as it was.
+ */
+#include "engine/core/paging/mem.h"
+
+#include "engine/core/exception/exception.h"
+#include "engine/core/paging/paging.h"
+#include "engine/core/paging/tlb.h"
+
+const u64 address_mask[3] = {0xffff, 0xffffffff, ~0ull};
+
+struct pieces {
+	u32 count;
+	u32 size[2];
+	struct page_ref page[2];
+};
+
+int raise_segment(struct x86_cpu *cpu, u32 seg)
+{
+	return raise_error(cpu, seg == SEG_SS ? VECTOR_SS : VECTOR_GP, 0);
+}
+
+static bool alignment_wrong(const struct x86_cpu *cpu, gva_t address, u32 size)
+{
+	return cpu->tlb == cpu->tlbs[TLB_ALIGN] && size <= 16 &&
+	       (size & (size - 1)) == 0 && (address & (size - 1));
+}
+
+static int pieces_translate(struct x86_cpu *cpu, u32 class, gva_t address,
+			    u32 size, u32 access, struct pieces *ret)
+{
+	u32 room = 4096 - (u32)(address & 0xfff);
+	int rc;
+
+	ret->count = size > room ? 2 : 1;
+	ret->size[0] = MIN(size, room);
+	ret->size[1] = size - ret->size[0];
+	rc = tlb_fill(cpu, class, address, access, &ret->page[0]);
+	if (rc || ret->count == 1)
+		return rc;
+	return tlb_fill(cpu, class, (address + room) & cpu->linear_mask, access,
+			&ret->page[1]);
+}
+
+/* The access of CPL-now code, checked in the order of
+ * [SDM3 6.9 "Prioritization of Concurrent Events"]. */
+static int access_begin(struct x86_cpu *cpu, gva_t address, u32 size, bool write,
+			u32 seg, struct pieces *ret)
+{
+	u32 access = (write ? WALK_WRITE : 0u) | (cpu->cpl == 3 ? WALK_USER : 0u);
+	int rc;
+
+	if (!linear_canonical(cpu, address) ||
+	    !linear_canonical(cpu, address + size - 1))
+		return raise_segment(cpu, seg);
+	if (alignment_wrong(cpu, address, size))
+		return raise_error(cpu, VECTOR_AC, 0);
+	rc = pieces_translate(cpu, tlb_class_now(cpu), address, size, access, ret);
+	if (!rc)
+		debug_data_access(cpu, address, size, write);
+	return rc;
+}
+
+/*
+ * One access for the sizes that a lock word may have: other vCPUs must never
+ * see half of it. Larger ones are copied as they come. Guests misalign as they
+ * like, and so does x86, whatever C says.
+ */
+static __attribute__((no_sanitize("alignment"))) void copy_once(void *to, const void *from, u32 size)
+{
+	switch (size) {
+	case 1:
+		*(u8 *)to = *(const volatile u8 *)from;
+		break;
+	case 2:
+		*(u16 *)to = *(const volatile u16 *)from;
+		break;
+	case 4:
+		*(u32 *)to = *(const volatile u32 *)from;
+		break;
+	case 8:
+		*(u64 *)to = *(const volatile u64 *)from;
+		break;
+	default:
+		for (u32 i = 0; i < size; i++)
+			((u8 *)to)[i] = ((const u8 *)from)[i];
+	}
+}
+
+static int piece_read(struct x86_cpu *cpu, const struct page_ref *page, u8 *data,
+		      u32 size)
+{
+	if (page->host) {
+		copy_once(data, page->host, size);
+		return X86_OK;
+	}
+	for (u32 done = 0; done < size;) {
+		u32 part = MIN(size - done, 8u);
+		int rc = external_read(cpu, page->gpa + done, data + done, part);
+
+		if (rc)
+			return rc;
+		done += part;
+	}
+	return X86_OK;
+}
+
+static int piece_write(struct x86_cpu *cpu, const struct page_ref *page,
+		       const u8 *data, u32 size)
+{
+	if (page->host) {
+		copy_once(page->host, data, size);
+		note_store(cpu, (u64)(uintptr_t)page->host);
+		return X86_OK;
+	}
+	for (u32 done = 0; done < size;) {
+		u32 part = MIN(size - done, 8u);
+		int rc = external_write(cpu, page->gpa + done, data + done, part);
+
+		if (rc)
+			return rc;
+		done += part;
+	}
+	return X86_OK;
+}
+
+static int pieces_read(struct x86_cpu *cpu, const struct pieces *p, u8 *data)
+{
+	int rc = piece_read(cpu, &p->page[0], data, p->size[0]);
+
+	if (rc || p->count == 1)
+		return rc;
+	return piece_read(cpu, &p->page[1], data + p->size[0], p->size[1]);
+}
+
+/*
+ * Devices first: a device may have to be asked through the owner, and the
+ * instruction then runs again; a store to memory made before that would be made
+ * twice, and another vCPU's store in between be lost.
+ */
+static int pieces_write(struct x86_cpu *cpu, const struct pieces *p, const u8 *data)
+{
+	bool second_first = p->count == 2 && p->page[0].host && !p->page[1].host;
+	int rc;
+
+	if (second_first) {
+		rc = piece_write(cpu, &p->page[1], data + p->size[0], p->size[1]);
+		return rc ? rc : piece_write(cpu, &p->page[0], data, p->size[0]);
+	}
+	rc = piece_write(cpu, &p->page[0], data, p->size[0]);
+	if (rc || p->count == 1)
+		return rc;
+	return piece_write(cpu, &p->page[1], data + p->size[0], p->size[1]);
+}
+
+int linear_read_slow(struct x86_cpu *cpu, gva_t address, void *data, u32 size,
+		     u32 seg)
+{
+	struct pieces pieces;
+	int rc = access_begin(cpu, address, size, false, seg, &pieces);
+
+	return rc ? rc : pieces_read(cpu, &pieces, data);
+}
+
+int linear_write_slow(struct x86_cpu *cpu, gva_t address, const void *data,
+		      u32 size, u32 seg)
+{
+	struct pieces pieces;
+	int rc = access_begin(cpu, address, size, true, seg, &pieces);
+
+	return rc ? rc : pieces_write(cpu, &pieces, data);
+}
+
+static int operand_slow(struct x86_cpu *cpu, const struct insn *in, u32 size,
+			bool write, struct pieces *ret)
+{
+	int rc = segment_check(cpu, in->seg, insn_offset(cpu, in), size, write);
+
+	return rc ? rc : access_begin(cpu, operand_linear(cpu, in), size, write,
+				      insn_fault_seg(in), ret);
+}
+
+int operand_read_slow(struct x86_cpu *cpu, const struct insn *in, void *data,
+		      u32 size)
+{
+	struct pieces pieces;
+	int rc = operand_slow(cpu, in, size, false, &pieces);
+
+	return rc ? rc : pieces_read(cpu, &pieces, data);
+}
+
+int operand_write_slow(struct x86_cpu *cpu, const struct insn *in,
+		       const void *data, u32 size)
+{
+	struct pieces pieces;
+	int rc = operand_slow(cpu, in, size, true, &pieces);
+
+	return rc ? rc : pieces_write(cpu, &pieces, data);
+}
+
+int linear_probe(struct x86_cpu *cpu, gva_t address, u32 size, bool write, u32 seg)
+{
+	struct pieces pieces;
+
+	return access_begin(cpu, address, size, write, seg, &pieces);
+}
+
+static const struct x86_tlb_entry *system_entry(const struct x86_cpu *cpu,
+						gva_t address)
+{
+	return tlb_entry(cpu, TLB_SUPERVISOR, address);
+}
+
+int system_read(struct x86_cpu *cpu, gva_t address, void *data, u32 size)
+{
+	const struct x86_tlb_entry *entry = system_entry(cpu, address);
+	struct pieces pieces;
+	int rc;
+
+	if (likely(entry->read_tag == tlb_tag(cpu, address, address + size - 1))) {
+		copy_once(data, (const void *)(entry->host + address), size);
+		return X86_OK;
+	}
+	if (!linear_canonical(cpu, address))
+		return raise_gp0(cpu);
+	rc = pieces_translate(cpu, TLB_SUPERVISOR, address, size, WALK_IMPLICIT,
+			      &pieces);
+	return rc ? rc : pieces_read(cpu, &pieces, data);
+}
+
+int system_write(struct x86_cpu *cpu, gva_t address, const void *data, u32 size)
+{
+	const struct x86_tlb_entry *entry = system_entry(cpu, address);
+	struct pieces pieces;
+	int rc;
+
+	if (likely(entry->write_tag == tlb_tag(cpu, address, address + size - 1))) {
+		copy_once((void *)(entry->host + address), data, size);
+		note_store(cpu, entry->host + address);
+		return X86_OK;
+	}
+	if (!linear_canonical(cpu, address))
+		return raise_gp0(cpu);
+	rc = pieces_translate(cpu, TLB_SUPERVISOR, address, size,
+			      WALK_IMPLICIT | WALK_WRITE, &pieces);
+	return rc ? rc : pieces_write(cpu, &pieces, data);
+}
+
+/* [SDM3 5.3 "Limit Checking"] [SDM3 5.5 "Privilege Levels"] */
+int segment_check(struct x86_cpu *cpu, u32 seg, u64 offset, u32 size, bool write)
+{
+	const struct x86_segment *s = &cpu->seg[seg];
+	u64 last = offset + size - 1;
+	bool code = s->attr & SEG_CODE;
+
+	if (seg == SEG_NONE || cpu->code == CODE_64)
+		return X86_OK;
+	if (s->attr & SEG_UNUSABLE)
+		return raise_segment(cpu, seg);
+	if (protected_mode(cpu)) {
+		if (write && (code || !(s->attr & SEG_RW)))
+			return raise_segment(cpu, seg);
+		if (!write && code && !(s->attr & SEG_RW))
+			return raise_segment(cpu, seg);
+	}
+	if (!code && (s->attr & SEG_DC)) { /* expand down */
+		u64 top = s->attr & SEG_DB ? 0xffffffff : 0xffff;
+
+		if (offset <= s->limit || last > top)
+			return raise_segment(cpu, seg);
+		return X86_OK;
+	}
+	return last > s->limit ? raise_segment(cpu, seg) : X86_OK;
+}
+
+int rmw_begin(struct x86_cpu *cpu, const struct insn *in, u64 offset, u32 size,
+	      bool locked, struct rmw *ret)
+{
+	const struct x86_tlb_entry *entry;
+	u32 seg = insn_fault_seg(in);
+	struct pieces pieces;
+	gva_t address;
+	int rc;
+
+	if (unlikely(!(cpu->segment_fast[in->seg] & SEG_FAST_WRITE))) {
+		rc = segment_check(cpu, in->seg, offset, size, true);
+		if (rc)
+			return rc;
+	}
+	address = (cpu->segment_base[in->seg] + offset) & cpu->linear_mask;
+	entry = tlb_slot(cpu, address);
+	ret->address = address;
+	ret->size = size;
+	ret->seg = seg;
+	ret->copied = ret->exclusive = false;
+	if (likely(entry->write_tag == tlb_tag(cpu, address, address + size - 1))) {
+		ret->host = (void *)(entry->host + address);
+		return X86_OK;
+	}
+	rc = access_begin(cpu, address, size, true, seg, &pieces);
+	if (rc)
+		return rc;
+	ret->host = pieces.page[0].host;
+	if (pieces.count == 1 && ret->host)
+		return X86_OK;
+	ret->copied = true;
+	ret->exclusive = locked;
+	ret->host = ret->copy;
+	if (locked) { /* what was translated may have moved while we waited */
+		cpu->ops->exclusive_begin(cpu->ctx);
+		rc = access_begin(cpu, address, size, true, seg, &pieces);
+	}
+	if (!rc)
+		rc = pieces_read(cpu, &pieces, ret->copy);
+	if (rc)
+		rmw_cancel(cpu, ret);
+	return rc;
+}
+
+int rmw_commit(struct x86_cpu *cpu, struct rmw *rmw)
+{
+	int rc = X86_OK;
+
+	if (likely(!rmw->copied)) {
+		note_store(cpu, (u64)(uintptr_t)rmw->host);
+		return X86_OK;
+	}
+	rc = linear_write_slow(cpu, rmw->address, rmw->copy, rmw->size, rmw->seg);
+	rmw_cancel(cpu, rmw);
+	return rc;
+}
+
+void rmw_cancel(struct x86_cpu *cpu, struct rmw *rmw)
+{
+	if (rmw->exclusive)
+		cpu->ops->exclusive_end(cpu->ctx);
+	rmw->exclusive = false;
+}
+
+u64 stack_mask(const struct x86_cpu *cpu)
+{
+	if (cpu->code == CODE_64)
+		return ~0ull;
+	return cpu->stack32 ? 0xffffffff : 0xffff;
+}
+
+static void stack_move(struct x86_cpu *cpu, u64 value)
+{
+	u64 mask = stack_mask(cpu);
+
+	if (mask == 0xffff)
+		cpu->gpr[RSP] = (cpu->gpr[RSP] & ~mask) | (value & mask);
+	else
+		cpu->gpr[RSP] = value & mask;
+}
+
+int stack_push(struct x86_cpu *cpu, u64 value, u32 size)
+{
+	u64 offset = (cpu->gpr[RSP] - size) & stack_mask(cpu);
+	u32 seg = cpu->code == CODE_64 ? SEG_NONE : SEG_SS;
+	int rc;
+
+	if (likely(size == 8))
+		rc = segment_write(cpu, seg, offset, &value, 8, SEG_SS);
+	else if (size == 4)
+		rc = segment_write(cpu, seg, offset, &value, 4, SEG_SS);
+	else
+		rc = segment_write(cpu, seg, offset, &value, 2, SEG_SS);
+	if (!rc)
+		stack_move(cpu, offset);
+	return rc;
+}
+
+int stack_read(struct x86_cpu *cpu, s64 relative, u64 *ret_value, u32 size)
+{
+	u64 offset = (cpu->gpr[RSP] + (u64)relative) & stack_mask(cpu);
+	u32 seg = cpu->code == CODE_64 ? SEG_NONE : SEG_SS;
+	u64 value = 0;
+	int rc;
+
+	if (likely(size == 8))
+		rc = segment_read(cpu, seg, offset, &value, 8, SEG_SS);
+	else if (size == 4)
+		rc = segment_read(cpu, seg, offset, &value, 4, SEG_SS);
+	else
+		rc = segment_read(cpu, seg, offset, &value, 2, SEG_SS);
+	if (!rc)
+		*ret_value = value;
+	return rc;
+}
+
+int stack_pop(struct x86_cpu *cpu, u64 *ret_value, u32 size)
+{
+	int rc = stack_read(cpu, 0, ret_value, size);
+
+	if (!rc)
+		stack_move(cpu, cpu->gpr[RSP] + size);
+	return rc;
+}

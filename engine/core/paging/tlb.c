@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The software TLB: filling, flushing and fetching.
+ *
+ * A fill walks once for one kind of access and notes what the walk allows. The
+ * write tag is set only after a walk for writing, so that D is set and the
+ * owner has counted the page as dirty before the first fast store. Entries are
+ * 4 KiB; INVLPG on an address that a large page may have filled flushes the
+ * whole half instead of looking for its siblings.
+ */
+#include "engine/core/paging/tlb.h"
+
+#include "engine/core/exception/exception.h"
+#include "engine/core/paging/paging.h"
+
+static void half_flush(struct x86_cpu *cpu, u32 half)
+{
+	cpu->large_first[half] = ~0ull;
+	cpu->large_last[half] = 0;
+	if (half)
+		cpu->upper_half_local = false;
+	if (cpu->tlb_generation[half] < TLB_GENERATION_MASK) {
+		cpu->tlb_generation[half]++;
+		return;
+	}
+	for (u32 class = 0; class < TLB_CLASSES; class++)
+		__builtin_memset(cpu->tlbs[class]->entry[half], 0,
+				 sizeof(cpu->tlbs[class]->entry[half]));
+	cpu->tlb_generation[half] = 1;
+}
+
+void tlb_flush(struct x86_cpu *cpu, bool all)
+{
+	half_flush(cpu, 0);
+	if (all || cpu->upper_half_local)
+		half_flush(cpu, 1);
+}
+
+void tlb_flush_page(struct x86_cpu *cpu, gva_t address)
+{
+	u32 half = (u32)(address >> 63);
+
+	if (address >= cpu->large_first[half] && address <= cpu->large_last[half]) {
+		half_flush(cpu, half);
+		return;
+	}
+	for (u32 class = 0; class < TLB_CLASSES; class++) {
+		struct x86_tlb_entry *entry = tlb_entry(cpu, class, address);
+
+		entry->read_tag = entry->write_tag = entry->exec_tag = 0;
+	}
+}
+
+/* A page that a data breakpoint watches is never entered for data, so that
+ * every access to it takes the slow way, where breakpoints are compared. */
+static bool page_watched(const struct x86_cpu *cpu, gva_t page)
+{
+	u64 dr7;
+	const u64 *dr = debug_registers(cpu, &dr7);
+
+	if (likely(!(dr7 & 0xff)))
+		return false;
+	for (u32 i = 0; i < 4; i++)
+		if ((dr7 >> (2 * i) & 3) && (dr7 >> (16 + 4 * i) & 1) &&
+		    (dr[i] & ~0xfffull) == page)
+			return true;
+	return false;
+}
+
+static void note_large(struct x86_cpu *cpu, gva_t page, const struct walk *walk)
+{
+	u32 half = (u32)(page >> 63);
+	u64 first = page & ~(walk->page_bytes - 1);
+	u64 last = first + walk->page_bytes - 1;
+
+	if (walk->page_bytes == 4096)
+		return;
+	cpu->large_first[half] = MIN(cpu->large_first[half], first);
+	cpu->large_last[half] = MAX(cpu->large_last[half], last);
+}
+
+static bool may_read(const struct x86_cpu *cpu, u32 class, const struct walk *walk)
+{
+	if (class == TLB_USER)
+		return walk->user;
+	return class == TLB_SUPERVISOR_AC || !walk->user || !(cpu->cr4 & CR4_SMAP);
+}
+
+static void entry_install(struct x86_cpu *cpu, u32 class, gva_t page, u32 access,
+			  const struct walk *walk, const void *host)
+{
+	struct x86_tlb_entry *entry = tlb_entry(cpu, class, page);
+	u64 tag = page | cpu->tlb_generation[page >> 63];
+	u64 delta = (u64)(uintptr_t)host - page;
+
+	if (class == TLB_ALIGN)
+		return;
+	if (entry->host != delta ||
+	    (entry->read_tag != tag && entry->exec_tag != tag &&
+	     entry->write_tag != tag))
+		*entry = (struct x86_tlb_entry){.host = delta};
+	if (access & WALK_FETCH)
+		entry->exec_tag = tag;
+	else if (may_read(cpu, class, walk) && !page_watched(cpu, page)) {
+		entry->read_tag = tag;
+		if (access & WALK_WRITE)
+			entry->write_tag = tag;
+	}
+	if ((page >> 63) && !walk->global)
+		cpu->upper_half_local = true;
+	note_large(cpu, page, walk);
+}
+
+int tlb_fill(struct x86_cpu *cpu, u32 class, gva_t address, u32 access,
+	     struct page_ref *ret)
+{
+	gva_t page = address & ~0xfffull;
+	struct walk walk;
+	void *host;
+	int rc = page_walk(cpu, address, access, &walk);
+
+	if (rc)
+		return rc;
+	host = cpu->ops->page(cpu->ctx, walk.gpa & ~0xfffull, access & WALK_WRITE);
+	ret->gpa = walk.gpa;
+	ret->host = host ? (u8 *)host + (walk.gpa & 0xfff) : NULL;
+	if (host)
+		entry_install(cpu, class, page, access, &walk, host);
+	return X86_OK;
+}
+
+u32 tlb_class_now(const struct x86_cpu *cpu)
+{
+	for (u32 class = 0; class < TLB_CLASSES; class++)
+		if (cpu->tlb == cpu->tlbs[class])
+			return class;
+	return TLB_SUPERVISOR;
+}
+
+static u32 fetch_access(const struct x86_cpu *cpu)
+{
+	return WALK_FETCH | (cpu->cpl == 3 ? WALK_USER : 0u);
+}
+
+int tlb_fetch(struct x86_cpu *cpu, gva_t address, u8 **ret_host)
+{
+	const struct x86_tlb_entry *entry = tlb_slot(cpu, address);
+	struct page_ref page;
+	int rc;
+
+	if (likely(entry->exec_tag == tlb_tag(cpu, address, address))) {
+		*ret_host = (u8 *)(uintptr_t)(entry->host + address);
+		return X86_OK;
+	}
+	if (unlikely(!linear_canonical(cpu, address)))
+		return raise_gp0(cpu);
+	rc = tlb_fill(cpu, tlb_class_now(cpu), address, fetch_access(cpu), &page);
+	if (rc)
+		return rc;
+	if (!page.host)
+		return X86_NEED;
+	*ret_host = page.host;
+	return X86_OK;
+}

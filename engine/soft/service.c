@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a vCPU does between blocks of guest code: requests of other threads,
+ * timers that are due, signals, and the interrupts that may go in now.
+ *
+ * Order and blocking rules are those of [SDM3 6.9 "Prioritization of Concurrent
+ * Events"]: what is already half delivered, then NMI, then external interrupts.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "engine/core/exec/exec.h"
+#include "engine/core/paging/paging.h"
+#include "engine/soft/soft.h"
+
+static void request_clear(struct soft_vcpu *vcpu, u32 bits)
+{
+	__atomic_fetch_and(&vcpu->request, ~bits, __ATOMIC_SEQ_CST);
+}
+
+static void request_keep(struct soft_vcpu *vcpu, u32 bit, bool on)
+{
+	if (on)
+		__atomic_fetch_or(&vcpu->request, bit, __ATOMIC_RELAXED);
+	else
+		request_clear(vcpu, bit);
+}
+
+/* A signal that run()'s mask lets through and that is not ignored. */
+bool soft_signal_pending(const struct soft_vcpu *vcpu)
+{
+	sigset_t pending;
+	u64 word;
+
+	if (sigpending(&pending))
+		return false;
+	memcpy(&word, &pending, sizeof(word));
+	return word & ~vcpu->old_mask;
+}
+
+/* The vCPU that also looks after the PIT: the lowest there is. */
+static bool minds_pit(const struct soft_vcpu *vcpu)
+{
+	for (u32 i = 0; i < vcpu->id; i++)
+		if (vcpu->vm->vcpu[i])
+			return false;
+	return true;
+}
+
+/* The next time this vCPU must look at a timer; UINT64_MAX: none. */
+static u64 next_deadline(struct soft_vcpu *vcpu)
+{
+	struct soft_vm *vm = vcpu->vm;
+	u64 deadline = UINT64_MAX, pit;
+
+	if (!vcpu->has_lapic)
+		return deadline;
+	mutex_lock(&vm->irq_lock);
+	deadline = lapic_timer_deadline_ns(&vcpu->lapic);
+	if (vm->irqchip->has_pit && minds_pit(vcpu)) {
+		pit = irqchip_pit_deadline_ns(vm->irqchip);
+		deadline = MIN(deadline, pit);
+	}
+	mutex_unlock(&vm->irq_lock);
+	return deadline;
+}
+
+static void timers_expire(struct soft_vcpu *vcpu)
+{
+	struct soft_vm *vm = vcpu->vm;
+	u64 now;
+
+	if (!vcpu->has_lapic)
+		return;
+	mutex_lock(&vm->irq_lock);
+	now = clock_now_ns();
+	if (lapic_timer_deadline_ns(&vcpu->lapic) <= now)
+		lapic_timer_expire(&vcpu->lapic, now);
+	if (vm->irqchip->has_pit && minds_pit(vcpu) &&
+	    irqchip_pit_deadline_ns(vm->irqchip) <= now)
+		irqchip_pit_expire(vm->irqchip, now);
+	mutex_unlock(&vm->irq_lock);
+}
+
+/* INIT and SIPI. [SDM3 8.4.3 "MP Initialization Protocol Algorithm"] */
+static void accept_init_sipi(struct soft_vcpu *vcpu, u32 request)
+{
+	struct x86_cpu *cpu = &vcpu->cpu;
+
+	if (request & REQUEST_INIT) {
+		request_clear(vcpu, REQUEST_INIT);
+		x86_reset(cpu, true);
+		tlb_flush(cpu, true);
+		mutex_lock(&vcpu->vm->irq_lock);
+		lapic_init_reset(&vcpu->lapic);
+		mutex_unlock(&vcpu->vm->irq_lock);
+		vcpu->mp_state = vcpu->lapic.base & LAPIC_BASE_BSP ?
+					 KVM_MP_STATE_RUNNABLE :
+					 KVM_MP_STATE_INIT_RECEIVED;
+	}
+	if (request & REQUEST_SIPI) {
+		request_clear(vcpu, REQUEST_SIPI);
+		if (vcpu->mp_state != KVM_MP_STATE_INIT_RECEIVED)
+			return;
+		cpu->seg[SEG_CS].selector = (u16)(vcpu->sipi_vector << 8);
+		cpu->seg[SEG_CS].base = (u64)vcpu->sipi_vector << 12;
+		RIP(cpu) = 0;
+		x86_mode_update(cpu);
+		vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
+	}
+}
+
+static int eoi_exit(struct soft_vcpu *vcpu)
+{
+	struct soft_vm *vm = vcpu->vm;
+	int vector;
+
+	mutex_lock(&vm->irq_lock);
+	vector = vector_set_highest(&vcpu->eoi_due);
+	if (vector >= 0)
+		vector_set_remove(&vcpu->eoi_due, (u8)vector);
+	if (vector_set_highest(&vcpu->eoi_due) < 0)
+		request_clear(vcpu, REQUEST_EOI_EXIT);
+	mutex_unlock(&vm->irq_lock);
+	if (vector < 0)
+		return 1;
+	vcpu->vcpu.run->exit_reason = KVM_EXIT_IOAPIC_EOI;
+	vcpu->vcpu.run->eoi.vector = (u8)vector;
+	return 0;
+}
+
+/* Lets those who wait for all vCPUs go ahead, and believes no old TLB. */
+void soft_sync(struct soft_vcpu *vcpu)
+{
+	u32 request = __atomic_load_n(&vcpu->request, __ATOMIC_SEQ_CST);
+
+	if (request & REQUEST_PAUSE) {
+		request_clear(vcpu, REQUEST_PAUSE);
+		soft_guest_leave(vcpu);
+		soft_guest_enter(vcpu);
+		request = __atomic_load_n(&vcpu->request, __ATOMIC_SEQ_CST);
+	}
+	if (request & REQUEST_FLUSH) {
+		request_clear(vcpu, REQUEST_FLUSH);
+		tlb_flush(&vcpu->cpu, true);
+	}
+}
+
+/*
+ * NMIs that came since: while one is served or blocked one more may wait, else
+ * two. [SDM3 6.7.1 "Handling Multiple NMIs"], and the kernel's reading of it
+ */
+static void nmis_take(struct soft_vcpu *vcpu)
+{
+	u32 queued = __atomic_exchange_n(&vcpu->nmi_queued, 0, __ATOMIC_SEQ_CST);
+	u32 most = vcpu->cpu.nmi_blocked ? 1 : 2;
+
+	request_clear(vcpu, REQUEST_NMI);
+	vcpu->nmi_pending = (u8)MIN(vcpu->nmi_pending + queued, most);
+}
+
+/* Requests that have nothing to do with interrupts. */
+static int requests_serve(struct soft_vcpu *vcpu)
+{
+	u32 request;
+
+	soft_sync(vcpu);
+	request = __atomic_load_n(&vcpu->request, __ATOMIC_SEQ_CST);
+	if (request & REQUEST_CLOCK) {
+		request_clear(vcpu, REQUEST_CLOCK);
+		soft_clock_write(vcpu);
+	}
+	if (request & REQUEST_TRIPLE) {
+		request_clear(vcpu, REQUEST_TRIPLE);
+		vcpu->vcpu.run->exit_reason = KVM_EXIT_SHUTDOWN;
+		return 0;
+	}
+	if (request & (REQUEST_INIT | REQUEST_SIPI))
+		accept_init_sipi(vcpu, request);
+	if (request & REQUEST_NMI)
+		nmis_take(vcpu);
+	return request & REQUEST_EOI_EXIT ? eoi_exit(vcpu) : 1;
+}
+
+/* External interrupts can go in now. */
+static bool interrupts_open(const struct soft_vcpu *vcpu)
+{
+	return (vcpu->cpu.rflags & RFLAGS_IF) && !vcpu->cpu.shadow;
+}
+
+bool soft_interrupt_window(struct soft_vcpu *vcpu)
+{
+	return !vcpu->vm->irqchip ? interrupts_open(vcpu) && vcpu->extint < 0 &&
+					    !vcpu->exception_queued &&
+					    !vcpu->interrupt_queued
+				  : vcpu->vm->split && interrupts_open(vcpu) &&
+					    vcpu->lapic.extint == LAPIC_NO_EXTINT &&
+					    lapic_accepts_extint(&vcpu->lapic);
+}
+
+static bool irq_pending(struct soft_vcpu *vcpu)
+{
+	bool pending;
+
+	if (!vcpu->has_lapic)
+		return vcpu->extint >= 0;
+	mutex_lock(&vcpu->vm->irq_lock);
+	pending = irqchip_has_interrupt(vcpu->vm->irqchip, vcpu->id);
+	mutex_unlock(&vcpu->vm->irq_lock);
+	return pending;
+}
+
+/* Takes the vector out of where it waits, or -1. */
+static int irq_accept(struct soft_vcpu *vcpu)
+{
+	int vector;
+
+	if (!vcpu->has_lapic) {
+		vector = vcpu->extint;
+		vcpu->extint = -1;
+		return vector;
+	}
+	mutex_lock(&vcpu->vm->irq_lock);
+	vector = irqchip_accept(vcpu->vm->irqchip, vcpu->id);
+	mutex_unlock(&vcpu->vm->irq_lock);
+	return vector;
+}
+
+static int delivered(struct soft_vcpu *vcpu, int rc)
+{
+	vcpu->cpu.stop = 0;
+	if (rc != X86_SHUTDOWN)
+		return 1;
+	vcpu->vcpu.run->exit_reason = KVM_EXIT_SHUTDOWN;
+	return 0;
+}
+
+/* At most one event goes in; the rest waits behind a window. */
+static int inject(struct soft_vcpu *vcpu)
+{
+	struct x86_cpu *cpu = &vcpu->cpu;
+
+	cpu->insn_len = 0; /* between instructions */
+	if (vcpu->exception_queued) {
+		vcpu->exception_queued = false;
+		return delivered(vcpu, exception_deliver(cpu));
+	}
+	if (vcpu->interrupt_queued) {
+		vcpu->interrupt_queued = false;
+		return delivered(vcpu, interrupt_deliver(cpu, vcpu->interrupt_vector));
+	}
+	if (vcpu->nmi_pending && !cpu->nmi_blocked && !cpu->shadow) {
+		vcpu->nmi_pending--;
+		return delivered(vcpu, nmi_deliver(cpu));
+	}
+	if (vcpu->irq_waits && interrupts_open(vcpu)) {
+		int vector = irq_accept(vcpu);
+
+		vcpu->irq_waits = false;
+		request_keep(vcpu, REQUEST_EVENT, true);
+		if (vector >= 0)
+			return delivered(vcpu, interrupt_deliver(cpu, (u8)vector));
+	}
+	return 1;
+}
+
+static int interrupts_serve(struct soft_vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->vcpu.run;
+	int rc;
+
+	request_clear(vcpu, REQUEST_EVENT);
+	vcpu->irq_waits = irq_pending(vcpu);
+	rc = inject(vcpu);
+	if (rc <= 0)
+		return rc;
+	request_keep(vcpu, REQUEST_WINDOW,
+		     vcpu->irq_waits || vcpu->nmi_pending ||
+			     run->request_interrupt_window);
+	if (run->request_interrupt_window && soft_interrupt_window(vcpu)) {
+		run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
+		return 0;
+	}
+	return 1;
+}
+
+int soft_service(struct soft_vcpu *vcpu)
+{
+	u32 request = __atomic_load_n(&vcpu->request, __ATOMIC_RELAXED);
+	int rc;
+
+	if (vcpu->budget <= 0 || (request & REQUEST_POLL)) {
+		request_clear(vcpu, REQUEST_POLL);
+		if (soft_signal_pending(vcpu)) {
+			vcpu->vcpu.run->exit_reason = KVM_EXIT_INTR;
+			return -EINTR;
+		}
+		timers_expire(vcpu);
+	}
+	rc = requests_serve(vcpu);
+	if (rc <= 0)
+		return rc;
+	if (vcpu->mp_state != KVM_MP_STATE_RUNNABLE)
+		return soft_halt(vcpu);
+	return interrupts_serve(vcpu);
+}
+
+/* Something that ends the wait, whatever the state waits for. */
+static bool wake_reason(struct soft_vcpu *vcpu)
+{
+	u32 request = __atomic_load_n(&vcpu->request, __ATOMIC_SEQ_CST);
+
+	if (vcpu->mp_state == KVM_MP_STATE_INIT_RECEIVED)
+		return request & (REQUEST_SIPI | REQUEST_INIT);
+	if (vcpu->mp_state == KVM_MP_STATE_UNINITIALIZED)
+		return request & REQUEST_INIT;
+	if (request & (REQUEST_INIT | REQUEST_NMI | REQUEST_EOI_EXIT | REQUEST_TRIPLE))
+		return true;
+	if (vcpu->nmi_pending && !vcpu->cpu.nmi_blocked)
+		return true;
+	if (vcpu->exception_queued || vcpu->interrupt_queued)
+		return true;
+	return interrupts_open(vcpu) && irq_pending(vcpu);
+}
+
+/* Sleeps until the deadline, a request or a signal: -EINTR for that. */
+static int wait_once(struct soft_vcpu *vcpu, u64 deadline)
+{
+	struct pollfd fd = {.fd = vcpu->wake_fd, .events = POLLIN};
+	u64 now = clock_now_ns(), left = deadline > now ? deadline - now : 0, count;
+	struct timespec time = {.tv_sec = (time_t)(left / NS_PER_S),
+				.tv_nsec = (long)(left % NS_PER_S)};
+	sigset_t mask;
+	int n;
+
+	(void)sigemptyset(&mask); /* cannot fail */
+	memcpy(&mask, &vcpu->old_mask, sizeof(vcpu->old_mask));
+	n = ppoll(&fd, 1, deadline == UINT64_MAX ? NULL : &time, &mask);
+	if (n > 0) /* drain; EAGAIN is as good */
+		(void)!read(vcpu->wake_fd, &count, sizeof(count));
+	return n < 0 && errno == EINTR ? -EINTR : 1;
+}
+
+/* Sleeps until something ends the wait: 1, or -EINTR. */
+static int sleep_until_event(struct soft_vcpu *vcpu)
+{
+	int rc = 1;
+
+	soft_guest_leave(vcpu);
+	for (;;) {
+		__atomic_store_n(&vcpu->sleeping, true, __ATOMIC_SEQ_CST);
+		timers_expire(vcpu);
+		if (wake_reason(vcpu))
+			break;
+		rc = wait_once(vcpu, next_deadline(vcpu));
+		if (rc < 0)
+			break;
+	}
+	__atomic_store_n(&vcpu->sleeping, false, __ATOMIC_SEQ_CST);
+	soft_guest_enter(vcpu);
+	request_keep(vcpu, REQUEST_EVENT, true);
+	return rc;
+}
+
+/*
+ * HLT, and the states before SIPI. Without a LAPIC in the engine HLT is the
+ * client's: KVM_EXIT_HLT. A vCPU that was never started answers -EAGAIN once
+ * INIT has come, as the kernel's does: the client calls again.
+ */
+int soft_halt(struct soft_vcpu *vcpu)
+{
+	bool unborn = vcpu->mp_state == KVM_MP_STATE_UNINITIALIZED;
+	int rc;
+
+	if (!vcpu->has_lapic) {
+		vcpu->vcpu.run->exit_reason = KVM_EXIT_HLT;
+		return 0;
+	}
+	if (vcpu->mp_state == KVM_MP_STATE_RUNNABLE)
+		vcpu->mp_state = KVM_MP_STATE_HALTED;
+	do {
+		rc = sleep_until_event(vcpu);
+		if (rc < 0) {
+			vcpu->vcpu.run->exit_reason = KVM_EXIT_INTR;
+			return rc;
+		}
+		if (vcpu->mp_state == KVM_MP_STATE_HALTED)
+			vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
+		else
+			rc = requests_serve(vcpu);
+		if (rc <= 0)
+			return rc;
+	} while (vcpu->mp_state != KVM_MP_STATE_RUNNABLE && !unborn);
+	return unborn ? -EAGAIN : 1;
+}

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: MIT */
+/* The options of `keel run`, and the machine made from them. */
+#include "cli/run.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/loop.h"
+#include "vmm/char/backend.h"
+#include "vmm/kick.h"
+#include "vmm/machine/machine.h"
+
+#define EXIT_FAILED 1
+#define EXIT_USAGE  2
+
+struct run_options {
+	const char *kernel, *initrd, *append;
+	u64 memory_bytes, cpu_count;
+	int cpu, accel; /* indexes of the lists below */
+	const char *serial, *debug_console;
+	bool no_reboot, test_exit;
+	bool help;
+};
+
+static const char *const accel_names[] = {"auto", "soft", "kvm", NULL};
+static const char *const cpu_names[] = {"host", "v1", "v2", "v3", NULL};
+
+#define OPTION(member) .offset = offsetof(struct run_options, member)
+static const struct opt run_opts[] = {
+	{.name = "kernel",
+	 .short_name = 'k',
+	 .arg = "FILE",
+	 .kind = OPT_STRING,
+	 OPTION(kernel),
+	 .help = "the kernel: Linux bzImage, ELF with a PVH note, or "
+		 "multiboot 1"},
+	{.name = "initrd",
+	 .short_name = 'i',
+	 .arg = "FILE",
+	 .kind = OPT_STRING,
+	 OPTION(initrd),
+	 .help = "the initial RAM disk, or multiboot module"},
+	{.name = "append",
+	 .short_name = 'a',
+	 .arg = "TEXT",
+	 .kind = OPT_STRING,
+	 OPTION(append),
+	 .help = "the kernel's command line (default \"console=ttyS0\")"},
+	{.name = "memory",
+	 .short_name = 'm',
+	 .arg = "SIZE",
+	 .kind = OPT_SIZE,
+	 OPTION(memory_bytes),
+	 .min = GUEST_MEM_SIZE_MIN,
+	 .max = GUEST_MEM_SIZE_MAX,
+	 .help = "guest memory; K, M, G, T count in 1024 (default 512M)"},
+	{.name = "cpus",
+	 .short_name = 'c',
+	 .arg = "N",
+	 .kind = OPT_U64,
+	 OPTION(cpu_count),
+	 .min = 1,
+	 .max = MACHINE_CPUS_MAX,
+	 .help = "virtual CPUs (default 1)"},
+	{.name = "cpu",
+	 .arg = "MODEL",
+	 .kind = OPT_ENUM,
+	 OPTION(cpu),
+	 .values = cpu_names,
+	 .help = "CPU model (default host): what this host offers, or an "
+		 "x86-64 level"},
+	{.name = "accel",
+	 .arg = "NAME",
+	 .kind = OPT_ENUM,
+	 OPTION(accel),
+	 .values = accel_names,
+	 .help = "how the guest is executed (default auto)"},
+	{.name = "serial",
+	 .arg = "WHERE",
+	 .kind = OPT_STRING,
+	 OPTION(serial),
+	 .help = "the serial port: stdio (default), file:PATH or none"},
+	{.name = "debug-console",
+	 .arg = "WHERE",
+	 .kind = OPT_STRING,
+	 OPTION(debug_console),
+	 .help = "output of port 0xe9: stdio, file:PATH or none (default)"},
+	{.name = "no-reboot",
+	 .kind = OPT_FLAG,
+	 OPTION(no_reboot),
+	 .help = "exit when the guest resets, instead of starting anew"},
+	{.name = "test-exit",
+	 .kind = OPT_FLAG,
+	 OPTION(test_exit),
+	 .help = "let the guest end keel by port 0xf4: status is "
+		 "(value << 1) | 1"},
+	{.name = "help",
+	 .short_name = 'h',
+	 .kind = OPT_FLAG,
+	 OPTION(help),
+	 .help = "this text"},
+};
+#undef OPTION
+
+const struct opt_command run_command = {
+	.program = "keel",
+	.name = "run",
+	.summary = "run a virtual machine",
+	.text = "Boots a kernel and runs until the guest powers off. With the "
+		"serial port on stdio, Ctrl-A x quits, Ctrl-A h lists the "
+		"keys and Ctrl-A Ctrl-A sends Ctrl-A. The exit status is 0 "
+		"after a power-off, 1 when the guest or the engine failed, "
+		"and 2 for a mistake on the command line.",
+	.opts = run_opts,
+	.opt_count = ARRAY_SIZE(run_opts),
+};
+
+/* Everything of one run; the root of what it owns. */
+struct run {
+	struct run_options options;
+	struct terminal *terminal; /* borrowed */
+	struct loop *loop;	   /* owned, as all below */
+	struct backend *serial, *debug_console;
+	struct boot boot;
+	bool boot_opened;
+	struct engine *engine;
+	char engine_reason[FAULT_TEXT_BYTES_MAX];
+	struct machine *machine;
+	int signal_fd;
+	struct loop_watch signal_watch;
+	bool signal_watched;
+	int ended_by; /* a signal, or 0 */
+	int status;
+};
+
+/* ---- signals ---- */
+
+static const int handled[] = {SIGTERM, SIGINT,	SIGHUP,
+			      SIGQUIT, SIGTSTP, SIGCONT};
+
+static void signal_set(sigset_t *set)
+{
+	sigemptyset(set);
+	for (size_t i = 0; i < ARRAY_SIZE(handled); i++)
+		sigaddset(set, handled[i]);
+}
+
+/* Stops as SIGTSTP would, with the terminal in order meanwhile. */
+static void stop_for_now(struct run *run)
+{
+	terminal_restore(run->terminal);
+	kill(getpid(), SIGSTOP);
+	terminal_again(run->terminal);
+}
+
+static void on_signal(struct loop_watch *watch, u32 events)
+{
+	struct run *run = watch->ctx;
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read_full(run->signal_fd, &info, sizeof(info)))
+		return;
+	switch (info.ssi_signo) {
+	case SIGTSTP:
+		stop_for_now(run);
+		break;
+	case SIGCONT: /* the shell set the terminal its own way */
+		terminal_restore(run->terminal);
+		terminal_again(run->terminal);
+		break;
+	default:
+		run->ended_by = (int)info.ssi_signo;
+		loop_stop(run->loop);
+		break;
+	}
+}
+
+/* Before any thread: they inherit the mask. */
+static int watch_signals(struct run *run)
+{
+	sigset_t set;
+	int err;
+
+	signal_set(&set);
+	if (sigprocmask(SIG_BLOCK, &set, NULL))
+		return trace_err(-errno);
+	run->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (run->signal_fd < 0)
+		return trace_err(-errno);
+	run->signal_watch = (struct loop_watch){
+		.fd = run->signal_fd,
+		.events = EPOLLIN,
+		.fn = on_signal,
+		.ctx = run,
+	};
+	err = loop_watch_add(run->loop, &run->signal_watch);
+	run->signal_watched = !err;
+	return err;
+}
+
+/* ---- making ---- */
+
+static void on_quit(void *ctx)
+{
+	struct run *run = ctx;
+
+	loop_stop(run->loop);
+}
+
+static void on_ended(void *ctx, int status)
+{
+	struct run *run = ctx;
+
+	run->status = status;
+	loop_stop(run->loop);
+}
+
+static int make_loop(struct run *run, struct fault *fault)
+{
+	int err = loop_create(&run->loop);
+
+	kick_setup();
+	if (!err)
+		err = watch_signals(run);
+	if (err)
+		return fault_set(fault, FAULT_INTERNAL, err,
+				 "cannot make the event loop");
+	return 0;
+}
+
+static int make_backends(struct run *run, struct fault *fault)
+{
+	const struct backend_config config = {
+		.loop = run->loop,
+		.terminal = run->terminal,
+		.quit = on_quit,
+		.quit_ctx = run,
+	};
+	const struct run_options *o = &run->options;
+	int err = backend_create("--serial", o->serial, &config, &run->serial,
+				 fault);
+
+	/* One standard output has one writer: two ports then share it. */
+	if (!err &&
+	    (strcmp(o->debug_console, "stdio") || strcmp(o->serial, "stdio")))
+		err = backend_create("--debug-console", o->debug_console,
+				     &config, &run->debug_console, fault);
+	return err;
+}
+
+static int open_kernel(struct run *run, struct fault *fault)
+{
+	const struct run_options *o = &run->options;
+	int err;
+
+	if (!o->kernel) {
+		fault_set(fault, FAULT_INVALID, 0,
+			  "no kernel is given; give --kernel FILE");
+		return trace_err(-EINVAL);
+	}
+	err = boot_open(&run->boot, o->kernel, o->initrd, o->append, fault);
+	run->boot_opened = !err;
+	return err;
+}
+
+static int open_engine(struct run *run, struct fault *fault)
+{
+	return engine_open(accel_names[run->options.accel], &run->engine,
+			   run->engine_reason, sizeof(run->engine_reason),
+			   fault);
+}
+
+static struct chardev *debug_chardev(const struct run *run)
+{
+	if (!strcmp(run->options.debug_console, "stdio") && run->serial &&
+	    !run->debug_console)
+		return backend_chardev(run->serial);
+	return backend_chardev(run->debug_console);
+}
+
+static int make_machine(struct run *run, struct fault *fault)
+{
+	const struct run_options *o = &run->options;
+	const struct machine_config config = {
+		.engine = run->engine,
+		.loop = run->loop,
+		.memory_bytes = o->memory_bytes,
+		.cpu_count = (u32)o->cpu_count,
+		.cpu_model = cpu_names[o->cpu],
+		.boot = &run->boot,
+		.serial = backend_chardev(run->serial),
+		.debug_console = debug_chardev(run),
+		.test_exit = o->test_exit,
+		.no_reboot = o->no_reboot,
+		.ended = on_ended,
+		.ctx = run,
+	};
+
+	return machine_create(&config, &run->machine, fault);
+}
+
+/* The last steps that can fail, and the only ones with traces outside. */
+static int start(struct run *run, struct fault *fault)
+{
+	int err = backend_start(run->debug_console, fault);
+
+	if (!err)
+		err = backend_start(run->serial, fault);
+	if (!err) {
+		fprintf(stderr, "keel: %s\n", run->engine_reason);
+		err = machine_start(run->machine, fault);
+	}
+	if (err) {
+		backend_undo(run->debug_console);
+		backend_undo(run->serial);
+	}
+	return err;
+}
+
+static void release(struct run *run)
+{
+	machine_free(run->machine);
+	if (run->engine)
+		run->engine->ops->free(run->engine);
+	if (run->boot_opened)
+		boot_close(&run->boot);
+	backend_free(run->debug_console);
+	backend_free(run->serial);
+	if (run->signal_watched)
+		loop_watch_del(run->loop, &run->signal_watch);
+	fd_close(&run->signal_fd);
+	loop_free(run->loop);
+}
+
+static int run_machine(struct run *run, struct fault *fault)
+{
+	int err = make_loop(run, fault);
+
+	if (!err)
+		err = make_backends(run, fault);
+	if (!err)
+		err = open_kernel(run, fault);
+	if (!err)
+		err = open_engine(run, fault);
+	if (!err)
+		err = make_machine(run, fault);
+	if (!err)
+		err = start(run, fault);
+	if (err)
+		return err;
+	err = loop_run(run->loop);
+	if (err)
+		fault_set(fault, FAULT_INTERNAL, err, "the event loop failed");
+	return err;
+}
+
+static int fault_status(const struct fault *fault)
+{
+	switch (fault->class) {
+	case FAULT_INVALID:
+	case FAULT_NOT_FOUND:
+	case FAULT_UNSUPPORTED:
+	case FAULT_DENIED:
+		return EXIT_USAGE;
+	default:
+		return EXIT_FAILED;
+	}
+}
+
+int run_main(int argc, char *argv[], struct terminal *terminal, int *ret_signal)
+{
+	struct run run = {
+		.options = {.append = "console=ttyS0",
+			    .memory_bytes = 512 * MiB,
+			    .cpu_count = 1,
+			    .serial = "stdio",
+			    .debug_console = "none"},
+		.terminal = terminal,
+		.signal_fd = -1,
+	};
+	struct fault fault = {};
+
+	*ret_signal = 0;
+	if (opt_parse(&run_command, argc, argv, &run.options, NULL, &fault)) {
+		fault.err = 0; /* "Invalid argument" adds nothing */
+		fault_print(&fault, "keel");
+		return EXIT_USAGE;
+	}
+	if (run.options.help) {
+		opt_print_help(&run_command, stdout);
+		return 0;
+	}
+	if (run_machine(&run, &fault))
+		run.status = fault_status(&fault);
+	release(&run);
+	if (fault_is_set(&fault))
+		fault_print(&fault, "keel");
+	*ret_signal = run.ended_by;
+	return run.status;
+}

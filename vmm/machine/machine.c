@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Building a machine, running it, resetting it, ending it.
+ *
+ * A reset happens in place: devices and vCPUs go back to the state they had
+ * at power-on, guest memory stays as it is (as on real hardware) but for what
+ * the boot loader writes anew.
+ */
+#include "vmm/machine/machine.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "vmm/firmware/acpi/tables.h"
+#include "vmm/firmware/memory_map.h"
+#include "vmm/kick.h"
+#include "vmm/machine/cpuid.h"
+#include "vmm/machine/irqchip.h"
+#include "vmm/machine/machine_internal.h"
+#include "vmm/machine/vcpu_entry.h"
+
+/* ---- events ---- */
+
+bool machine_ask(struct machine *m, enum machine_event event, int status,
+		 struct vcpu *failed)
+{
+	bool first;
+
+	mutex_lock(&m->lock);
+	first = m->event == EVENT_NONE;
+	if (first) {
+		m->event = event;
+		m->exit_status = status;
+		m->failed = failed;
+		/* The vCPU that asks executes nothing more. */
+		__atomic_store_n(&m->pause_wanted, true, __ATOMIC_RELEASE);
+	}
+	mutex_unlock(&m->lock);
+	if (first)
+		loop_post(m->config.loop, &m->event_work);
+	return first;
+}
+
+static void on_power(void *ctx, enum power_event power, int status)
+{
+	static const enum machine_event event[] = {
+		[POWER_OFF] = EVENT_OFF,
+		[POWER_RESET] = EVENT_RESET,
+		[POWER_EXIT] = EVENT_EXIT,
+	};
+
+	machine_ask(ctx, event[power], status, NULL);
+}
+
+static void set_irq(void *ctx, u32 irq, bool level)
+{
+	struct machine *m = ctx;
+	const struct kvm_irq_level line = {.irq = irq, .level = level};
+
+	int err = m->vm->ops->irq_line(m->vm, &line);
+
+	/* It fails only for lines that are not there: a bug of the board. */
+	assert(err >= 0);
+}
+
+static void memory_written(void *ctx, gpa_t gpa, u64 size)
+{
+	struct machine *m = ctx;
+
+	m->vm->ops->memory_written(m->vm, gpa, size);
+}
+
+/* ---- running and pausing ---- */
+
+static void machine_pause(struct machine *m)
+{
+	mutex_lock(&m->lock);
+	__atomic_store_n(&m->pause_wanted, true, __ATOMIC_RELEASE);
+	for (u32 i = 0; i < m->started_count; i++)
+		if (!m->vcpu[i].parked)
+			vcpu_kick(&m->vcpu[i]);
+	while (m->parked_count < m->started_count)
+		cond_wait(&m->changed, &m->lock);
+	mutex_unlock(&m->lock);
+	if (m->state == MACHINE_RUNNING)
+		m->state = MACHINE_PAUSED;
+}
+
+static void machine_resume(struct machine *m)
+{
+	assert(m->state == MACHINE_PAUSED);
+	m->state = MACHINE_RUNNING;
+	mutex_lock(&m->lock);
+	__atomic_store_n(&m->pause_wanted, false, __ATOMIC_RELEASE);
+	cond_wake_all(&m->changed);
+	mutex_unlock(&m->lock);
+}
+
+static void machine_over(struct machine *m, int status)
+{
+	m->state = MACHINE_OVER;
+	m->config.ended(m->config.ctx, status);
+}
+
+/* ---- loading and resetting ---- */
+
+static struct cpu_topology topology_of(const struct machine *m)
+{
+	return (struct cpu_topology){
+		.sockets = 1, .cores = m->config.cpu_count, .threads = 1};
+}
+
+static int put_acpi(struct machine *m)
+{
+	void *data =
+		guest_mem_at(&m->mem, ACPI_TABLES_GPA, ACPI_TABLES_BYTES_MAX);
+	u32 apic_id[MACHINE_CPUS_MAX];
+	const struct cpu_topology topology = topology_of(m);
+	struct acpi_config config = {
+		.apic_id = apic_id,
+		.cpu_count = m->config.cpu_count,
+		.sci_irq = IRQ_SCI,
+		.pm_base_port = BOARD_PM_BASE_PORT,
+		.dev = m->board.dev,
+		.dev_count = m->board.dev_count,
+		.gpa = ACPI_TABLES_GPA,
+	};
+	size_t size;
+	int err;
+
+	for (u32 i = 0; i < m->config.cpu_count; i++)
+		apic_id[i] = cpu_model_apic_id(&topology, i);
+	err = acpi_build(&config, data, ACPI_TABLES_BYTES_MAX, &size);
+	if (!err)
+		guest_mem_tell_written(&m->mem, ACPI_TABLES_GPA, size);
+	return err;
+}
+
+/* Kernel and tables into memory, the first CPU to its entry point. */
+static int load(struct machine *m, struct fault *fault)
+{
+	struct boot_entry entry;
+	int err = boot_load(m->config.boot, &m->mem, &entry, fault);
+
+	if (err)
+		return err;
+	err = put_acpi(m);
+	if (!err)
+		err = vcpu_enter_boot(m->vcpu[0].engine, &entry);
+	if (err)
+		fault_set(fault, FAULT_INTERNAL, err,
+			  "cannot put the machine at its start");
+	return err;
+}
+
+static int reset(struct machine *m, struct fault *fault)
+{
+	int err = irqchip_load(m->vm, &m->power_on);
+
+	board_reset(&m->board);
+	for (u32 i = 0; !err && i < m->config.cpu_count; i++)
+		err = vcpu_state_load(m->vcpu[i].engine, m->vcpu[i].power_on);
+	if (err)
+		return fault_set(fault, FAULT_INTERNAL, err,
+				 "cannot reset the vCPUs");
+	return load(m, fault);
+}
+
+static void reset_and_go_on(struct machine *m)
+{
+	struct fault fault = {};
+
+	if (reset(m, &fault)) {
+		fault_print(&fault, "keel: reset");
+		machine_over(m, 1);
+		return;
+	}
+	machine_resume(m);
+}
+
+static void event_due(struct loop_work *work)
+{
+	struct machine *m = work->ctx;
+	enum machine_event event;
+
+	machine_pause(m);
+	mutex_lock(&m->lock);
+	event = m->event;
+	m->event = EVENT_NONE;
+	mutex_unlock(&m->lock);
+	if (m->state == MACHINE_OVER)
+		return;
+	switch (event) {
+	case EVENT_NONE:
+		break;
+	case EVENT_OFF:
+		machine_over(m, 0);
+		break;
+	case EVENT_RESET:
+		if (m->config.no_reboot)
+			machine_over(m, 0);
+		else
+			reset_and_go_on(m);
+		break;
+	case EVENT_EXIT:
+		machine_over(m, m->exit_status);
+		break;
+	case EVENT_FAILED:
+		vcpu_dump(m->failed);
+		machine_over(m, 1);
+		break;
+	}
+}
+
+void machine_power_button(struct machine *m)
+{
+	acpi_pm_power_button(&m->board.pm);
+}
+
+/* ---- building ---- */
+
+static int check_cpu_count(const struct machine_config *config,
+			   struct fault *fault)
+{
+	struct engine *engine = config->engine;
+	int max = engine->ops->check_extension(engine, KVM_CAP_MAX_VCPUS);
+
+	if (max <= 0)
+		max = 1;
+	if (config->cpu_count >= 1 && config->cpu_count <= (u32)max)
+		return 0;
+	fault_set(fault, FAULT_INVALID, 0,
+		  "--cpus: the '%s' accelerator runs 1 to %d CPUs, not %u",
+		  engine->ops->name, max, config->cpu_count);
+	return trace_err(-EINVAL);
+}
+
+static int plug_memory(struct machine *m)
+{
+	int err = 0;
+
+	for (u32 i = 0; !err && i < m->mem.range_count; i++) {
+		const struct guest_mem_range *range = &m->mem.range[i];
+		const struct kvm_userspace_memory_region region = {
+			.slot = i,
+			.guest_phys_addr = range->start,
+			.memory_size = range->size,
+			.userspace_addr =
+				(uintptr_t)(m->mem.base + range->offset),
+		};
+
+		err = m->vm->ops->set_user_memory_region(m->vm, &region);
+	}
+	return err;
+}
+
+/* Calls that only some processors' virtualization needs may be missing. */
+static int unless_missing(int err)
+{
+	return err == -ENOTTY || err == -EINVAL ? 0 : err;
+}
+
+static int create_vm(struct machine *m, struct fault *fault)
+{
+	struct engine *engine = m->config.engine;
+	int err = engine->ops->create_vm(engine, 0, &m->vm);
+
+	if (err)
+		return fault_set(fault, FAULT_INTERNAL, err,
+				 "the engine cannot create a VM");
+	err = unless_missing(
+		m->vm->ops->set_identity_map_addr(m->vm, KVM_IDENTITY_MAP_GPA));
+	if (!err)
+		err = unless_missing(
+			m->vm->ops->set_tss_addr(m->vm, KVM_TSS_GPA));
+	if (!err)
+		err = irqchip_create(m->vm);
+	if (!err)
+		err = irqchip_save(m->vm, &m->power_on);
+	if (!err)
+		err = plug_memory(m);
+	if (err)
+		return fault_set(fault, FAULT_INTERNAL, err,
+				 "the engine cannot set up the VM");
+	m->mem.written = memory_written;
+	m->mem.written_ctx = m;
+	return 0;
+}
+
+static int create_vcpu(struct machine *m, u32 index, struct fault *fault)
+{
+	const struct cpu_topology topology = topology_of(m);
+	struct engine *engine = m->config.engine;
+	struct vcpu *vcpu = &m->vcpu[index];
+	int err;
+
+	*vcpu = (struct vcpu){.machine = m, .index = index};
+	err = m->vm->ops->create_vcpu(
+		m->vm, cpu_model_apic_id(&topology, index), &vcpu->engine);
+	if (err)
+		return fault_set(fault, FAULT_INTERNAL, err,
+				 "the engine cannot create vCPU %u", index);
+	m->created_count++;
+	err = cpuid_set(engine, vcpu->engine, m->config.cpu_model, &topology,
+			index, fault);
+	if (err)
+		return fault_wrap(fault, err, "--cpu %s", m->config.cpu_model);
+	err = vcpu_state_save(engine, vcpu->engine, &vcpu->power_on);
+	if (err)
+		return fault_set(fault, FAULT_INTERNAL, err,
+				 "the engine cannot tell the state of vCPU %u",
+				 index);
+	return 0;
+}
+
+static int create_vcpus(struct machine *m, struct fault *fault)
+{
+	int err = 0;
+
+	m->vcpu = calloc(m->config.cpu_count, sizeof(*m->vcpu));
+	if (!m->vcpu)
+		return fault_set(fault, FAULT_NO_MEMORY, -ENOMEM, "vCPUs");
+	for (u32 i = 0; !err && i < m->config.cpu_count; i++)
+		err = create_vcpu(m, i, fault);
+	return err;
+}
+
+static void build_board(struct machine *m)
+{
+	dev_host_init(&m->host, m->config.loop);
+	board_build(&m->board, &(struct board_config){
+				       .mem = &m->mem,
+				       .host = &m->host,
+				       .serial = m->config.serial,
+				       .debug_console = m->config.debug_console,
+				       .test_exit = m->config.test_exit,
+				       .cpu_count = (u16)m->config.cpu_count,
+				       .set_irq = set_irq,
+				       .power = on_power,
+				       .ctx = m,
+			       });
+}
+
+int machine_create(const struct machine_config *config, struct machine **ret,
+		   struct fault *fault)
+{
+	struct machine *m;
+	int err = check_cpu_count(config, fault);
+
+	if (err)
+		return err;
+	m = calloc(1, sizeof(*m));
+	if (!m)
+		return fault_set(fault, FAULT_NO_MEMORY, -ENOMEM, "machine");
+	m->config = *config;
+	m->pause_wanted = true;
+	mutex_init(&m->lock);
+	cond_init(&m->changed);
+	loop_work_init(&m->event_work, event_due, m);
+	err = guest_mem_init(&m->mem, config->memory_bytes, fault);
+	if (!err)
+		err = create_vm(m, fault);
+	if (!err) {
+		build_board(m);
+		err = create_vcpus(m, fault);
+	}
+	if (!err)
+		err = load(m, fault);
+	if (err) {
+		machine_free(m);
+		return err;
+	}
+	*ret = m;
+	return 0;
+}
+
+int machine_start(struct machine *m, struct fault *fault)
+{
+	int err = 0;
+
+	assert(m->state == MACHINE_PAUSED && !m->started_count);
+	for (u32 i = 0; !err && i < m->config.cpu_count; i++) {
+		err = vcpu_start(&m->vcpu[i]);
+		m->started_count += !err;
+	}
+	if (err)
+		return fault_set(fault, FAULT_INTERNAL, err,
+				 "cannot start a vCPU's thread");
+	machine_resume(m);
+	return 0;
+}
+
+/* ---- the end ---- */
+
+static void stop_threads(struct machine *m)
+{
+	machine_pause(m);
+	mutex_lock(&m->lock);
+	m->quit_wanted = true;
+	cond_wake_all(&m->changed);
+	mutex_unlock(&m->lock);
+	for (u32 i = 0; i < m->started_count; i++)
+		thread_join(&m->vcpu[i].thread);
+	m->started_count = 0;
+}
+
+void machine_free(struct machine *m)
+{
+	if (!m)
+		return;
+	stop_threads(m);
+	loop_work_cancel(m->config.loop, &m->event_work);
+	board_release(&m->board);
+	for (u32 i = 0; i < m->created_count; i++) {
+		vcpu_state_free(m->vcpu[i].power_on);
+		m->vcpu[i].engine->ops->free(m->vcpu[i].engine);
+	}
+	free(m->vcpu);
+	if (m->vm)
+		m->vm->ops->free(m->vm);
+	guest_mem_release(&m->mem);
+	cond_release(&m->changed);
+	mutex_release(&m->lock);
+	free(m);
+}

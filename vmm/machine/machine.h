@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The machine: guest memory, the board, the vCPUs and their threads, on one
+ * engine VM.
+ *
+ * Its life: created paused; started; running and paused in turn; over, when
+ * the guest powers off, resets with no_reboot set, asks the test device for
+ * an end, or fails. All functions belong to the event loop's thread; vCPU
+ * threads and devices ask for what they want by machine events, which the
+ * loop carries out.
+ */
+#ifndef VMM_MACHINE_MACHINE_H
+#define VMM_MACHINE_MACHINE_H
+
+#include "engine/engine.h"
+#include "vmm/char/chardev.h"
+#include "vmm/firmware/boot/boot.h"
+
+#define MACHINE_CPUS_MAX 255
+
+struct machine;
+
+struct machine_config {
+	struct engine *engine; /* borrowed: must outlive the machine */
+	struct loop *loop;     /* borrowed, too */
+	u64 memory_bytes;
+	u32 cpu_count; /* 1..MACHINE_CPUS_MAX */
+	const char *cpu_model;
+	const struct boot *boot;       /* borrowed, too */
+	struct chardev *serial;	       /* borrowed, too; may be NULL */
+	struct chardev *debug_console; /* borrowed, too; may be NULL */
+	bool test_exit;
+	bool no_reboot;
+	/* The machine is over: the process ends with `status`. Called once. */
+	void (*ended)(void *ctx, int status);
+	void *ctx;
+};
+
+/*
+ * Builds it and loads the kernel. -EINVAL for a configuration that cannot
+ * be, else -errno of the engine or the host; the fault says it in a sentence.
+ */
+must_check int machine_create(const struct machine_config *config,
+			      struct machine **ret, struct fault *fault);
+/* Accepts NULL. Stops what runs. */
+void machine_free(struct machine *machine);
+
+/* Starts the threads; the guest runs. -errno of a thread. */
+must_check int machine_start(struct machine *machine, struct fault *fault);
+
+/* What the user may do to a running machine. */
+void machine_power_button(struct machine *machine);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* For vmm/machine only: what its files share. */
+#ifndef VMM_MACHINE_MACHINE_INTERNAL_H
+#define VMM_MACHINE_MACHINE_INTERNAL_H
+
+#include "base/thread.h"
+#include "vmm/machine/board.h"
+#include "vmm/machine/irqchip.h"
+#include "vmm/machine/machine.h"
+#include "vmm/machine/vcpu.h"
+#include "vmm/machine/vcpu_state.h"
+
+enum machine_state {
+	MACHINE_PAUSED,	 /* no vCPU executes */
+	MACHINE_RUNNING, /* vCPU threads are in the engine */
+	MACHINE_OVER,	 /* as paused, for good */
+};
+
+/* What a vCPU or device asks of the loop. The first one asked is done. */
+enum machine_event {
+	EVENT_NONE,
+	EVENT_OFF,
+	EVENT_RESET,
+	EVENT_EXIT,
+	EVENT_FAILED,
+};
+
+struct machine {
+	struct machine_config config;
+	struct engine_vm *vm; /* owned */
+	struct guest_mem mem;
+	struct dev_host host;
+	struct board board;
+	struct irqchip_state power_on;
+	enum machine_state state; /* the loop's thread only */
+
+	struct vcpu *vcpu; /* owned: cpu_count of them */
+	u32 created_count, started_count;
+
+	/* Guards what is below and vcpu.parked. The innermost of our locks. */
+	struct mutex lock;
+	struct cond changed;
+	u32 parked_count;
+	bool pause_wanted; /* also read without the lock, atomically */
+	bool quit_wanted;
+
+	enum machine_event event;
+	int exit_status;     /* of EVENT_EXIT */
+	struct vcpu *failed; /* of EVENT_FAILED */
+	struct loop_work event_work;
+};
+
+/* Any thread, never blocks; true when it was the first. */
+bool machine_ask(struct machine *machine, enum machine_event event, int status,
+		 struct vcpu *failed);
+
+#endif

@@ -127,7 +127,9 @@ flags_of = $(CFLAGS_ALL) $(NONULL) $(SAN) $(LTO) \
 	$(CFLAGS)
 
 # Optional libraries, tests only: an independent disassembler as referee.
-HAVE_ZYDIS := $(shell pkg-config --exists zydis 2>/dev/null && echo 1)
+# Debian's package has no pkg-config file, so the header is asked.
+HAVE_ZYDIS := $(shell $(CC) -include Zydis/Zydis.h -fsyntax-only -xc \
+	/dev/null 2>/dev/null && echo 1)
 ifeq ($(HAVE_ZYDIS),1)
 TEST_LIBS := -Wl,--as-needed -lZydis -lZycore -Wl,--no-as-needed
 TEST_CPPFLAGS := -DHAVE_ZYDIS=1

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * clc. [SDM2 "CLC"]
+ *
+ * in:  flags=cpazso
+ * out: flags=pazso
+ */
+	clc

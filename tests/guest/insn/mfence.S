@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mfence. [SDM2 "MFENCE"]
+ *
+ * in:
+ * out:
+ */
+	mfence

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vpermd. [SDM2 "VPERMD/VPERMW"]
+ *
+ * needs: avx2
+ * random: ymm1 ymm2
+ * in:  ymm1=0x00000000_00000001_00000002_00000003_00000004_00000005_00000006_00000007
+ * out: ymm0=0x5352515057565554_5352515057565554_5352515057565554_5352515057565554
+ */
+	vpermd %ymm2, %ymm1, %ymm0

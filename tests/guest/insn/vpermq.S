@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vpermq crosses the halves. [SDM2 "VPERMQ"]
+ *
+ * needs: avx2
+ * in:  ymm1=0x0000000000000004_0000000000000003_0000000000000002_0000000000000001
+ * out: ymm0=0x0000000000000001_0000000000000002_0000000000000003_0000000000000004
+ */
+	vpermq $0x1b, %ymm1, %ymm0

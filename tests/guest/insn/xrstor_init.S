@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * xrstor of an empty XSTATE_BV gives initial values. [SDM2 "XRSTOR"]
+ *
+ * needs: xsave avx
+ * in:  rsi=data rax=7 rdx=0 [data+0x418]=0x00001f80
+ * in:  [data+0x600]=0x0000000000000000 [data+0x608]=0x0000000000000000
+ * in:  [data+0x610]=0x0000000000000000 [data+0x618]=0x0000000000000000
+ * in:  [data+0x620]=0x0000000000000000 [data+0x628]=0x0000000000000000
+ * in:  [data+0x630]=0x0000000000000000 [data+0x638]=0x0000000000000000 st=1,2
+ * out: st=
+ * out: ymm0=0x0 ymm1=0x0 ymm2=0x0 ymm3=0x0 ymm4=0x0 ymm5=0x0 ymm6=0x0
+ * out: ymm7=0x0 ymm8=0x0 ymm9=0x0 ymm10=0x0 ymm11=0x0 ymm12=0x0 ymm13=0x0
+ * out: ymm14=0x0 ymm15=0x0
+ */
+	xrstor 0x400(%rsi)

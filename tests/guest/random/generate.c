@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+/* See generate.h. */
+#include "tests/guest/random/generate.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/core/decode/id.h"
+#include "engine/core/paging/paging.h"
+#include "tests/guest/random/encode.h"
+#include "tests/guest/random/prepare.h"
+
+#define SEQUENCE_MAX 8
+#define TRIES_MAX    40 /* rows drawn for one place */
+
+/* One case being made. */
+struct making {
+	struct generator *g;
+	struct random_case *c;
+	struct rng rng;
+	u8 filled[CODE_BYTES]; /* code bytes that belong to an instruction */
+	u32 made, wanted;
+	u32 taint;             /* flags that are undefined now */
+};
+
+/* ---- life ---- */
+
+static bool row_in_mode(u32 row, enum code_size code)
+{
+	return !(insn_rows[row].attr & (code == CODE_64 ? ROW_NO64 : ROW_ONLY64));
+}
+
+static void eligible_fill(struct generator *g, enum code_size code)
+{
+	for (u32 i = 0; i < insn_row_count; i++)
+		if (row_in_mode(i, code) && !row_excluded(g->tier0, i))
+			g->eligible[code][g->eligible_count[code]++] = (u16)i;
+}
+
+int generator_init(struct generator *g, struct tier0 *tier0,
+		   const struct native *native, u64 seed)
+{
+	struct rng rng;
+	u32 low = 0, high = 0;
+
+	memset(g, 0, sizeof(*g));
+	g->tier0 = tier0;
+	g->native = native;
+	g->seed = seed;
+	g->only_row = insn_row_count;
+	g->has_fsgsbase = tier0_host_has(tier0, FEAT_FSGSBASE);
+	if (tier0_host_has(tier0, FEAT_XSAVE))
+		__asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+	g->host_xcr0 = (u64)high << 32 | low;
+	g->pool = malloc(POOL_BYTES);
+	if (!g->pool)
+		return -ENOMEM;
+	for (u32 code = CODE_32; code <= CODE_64; code++) {
+		g->eligible[code] = calloc(insn_row_count, sizeof(u16));
+		if (!g->eligible[code])
+			return -ENOMEM;
+		eligible_fill(g, code);
+	}
+	rng_seed(&rng, seed, ~0ull);
+	values_fill_pool(&rng, g->pool);
+	return 0;
+}
+
+void generator_release(struct generator *g)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(g->eligible); i++)
+		free(g->eligible[i]);
+	free(g->pool);
+}
+
+/* ---- one instruction ---- */
+
+static u32 draw_row(struct making *m)
+{
+	struct generator *g = m->g;
+	enum code_size code = tier0_cpu(g->tier0)->code;
+	u32 count;
+
+	if (code == CODE_16) /* a far transfer to it cannot succeed here */
+		code = CODE_32;
+	count = g->eligible_count[code];
+	if (!m->made && g->only_row < insn_row_count)
+		return g->only_row;
+	if (!m->made && code == m->c->code)
+		return g->eligible[code][m->c->number / g->code_count % count];
+	return g->eligible[code][rng_below(&m->rng, count)];
+}
+
+static bool is_xsave(u16 id)
+{
+	return id == INSN_XSAVE || id == INSN_XSAVEC || id == INSN_XSAVEOPT ||
+	       id == INSN_XRSTOR;
+}
+
+/* Components that the host has and the engine does not must stay out. */
+static bool xsave_comparable(const struct making *m)
+{
+	const struct x86_cpu *cpu = tier0_cpu(m->g->tier0);
+	u64 mask = (u32)cpu->gpr[RAX] | cpu->gpr[RDX] << 32;
+
+	return !(mask & m->g->host_xcr0 & ~cpu->xcr0);
+}
+
+/* Opcodes that mean something else on newer CPUs or in other modes. */
+static bool undefined_for_good(const struct encoding *e)
+{
+	return !(e->code == CODE_64 && e->row->attr & ROW_NO64);
+}
+
+static bool acceptable(struct making *m, const struct encoding *e, struct insn *ret)
+{
+	const struct insn_row *row;
+
+	switch (decode_insn(e->bytes, ENCODING_BYTES, e->code, ret)) {
+	case DECODE_OK:
+		break;
+	case DECODE_UD:
+		ret->len = 0;
+		return undefined_for_good(e);
+	case DECODE_TOO_LONG:
+		ret->len = 0;
+		return true;
+	default:
+		return false;
+	}
+	row = &insn_rows[ret->row];
+	if (row_excluded(m->g->tier0, ret->row) || row->flags_read & m->taint)
+		return false;
+	return !is_xsave(ret->id) || xsave_comparable(m);
+}
+
+static void place(struct making *m, const u8 *bytes, u32 size)
+{
+	u64 at = RIP(tier0_cpu(m->g->tier0)) - AT_CODE;
+
+	for (u32 i = 0; i < size && at + i < CODE_BYTES; i++) {
+		if (m->filled[at + i])
+			break; /* the rest is what stands there */
+		m->filled[at + i] = 1;
+		m->c->before[at + i] = bytes[i];
+		tier0_memory(m->g->tier0)[at + i] = bytes[i];
+	}
+}
+
+/* Draws one encoding for the place at RIP; false: not usable there. */
+static bool make_one(struct making *m, struct rng *rng)
+{
+	struct x86_cpu *cpu = tier0_cpu(m->g->tier0);
+	struct encoding e = {
+		.rng = rng, .cpu = cpu, .code = cpu->code, .rip = RIP(cpu),
+		.row = &insn_rows[draw_row(m)], .first = !m->made,
+	};
+	struct preparation p = {
+		.e = &e, .state = &m->c->out, .xsave = cpu->xsave.bytes,
+		.memory = {m->c->before, tier0_memory(m->g->tier0)},
+	};
+	struct insn in;
+
+	if (e.first)
+		prepare_before(&p);
+	encode_row(&e);
+	if (!acceptable(m, &e, &in))
+		return false;
+	if (in.len && e.first) {
+		prepare_after(&p, &in);
+	} else if (in.len && insn_rows[in.row].attr & ROW_BRANCH) {
+		struct encoding plain = e;
+
+		plain.reserved = ~0u;
+		plain.is_memory = false;
+		p.e = &plain;
+		p.memory[0] = p.memory[1];
+		if (in.id != INSN_RET_FAR && in.id != INSN_IRET)
+			prepare_after(&p, &in);
+		memcpy(e.bytes, plain.bytes, sizeof(e.bytes));
+	}
+	place(m, e.bytes, in.len ? in.len : INSN_LEN_MAX);
+	if (in.len && row_host_values(&in))
+		m->wanted = m->made + 1; /* what follows would use them */
+	return true;
+}
+
+/* False: nothing fits here. */
+static bool make_next(struct making *m)
+{
+	struct x86_cpu *cpu = tier0_cpu(m->g->tier0);
+
+	for (u32 i = 0; i < TRIES_MAX; i++) {
+		if (make_one(m, &m->rng)) {
+			m->made++;
+			return true;
+		}
+		if (!m->made) /* undo what the attempt set */
+			tier0_load(m->g->tier0, &m->c->in, m->c->before);
+	}
+	(void)cpu;
+	return false;
+}
+
+/* ---- running ---- */
+
+static void taint_flags(struct making *m, const struct insn *in)
+{
+	const struct insn_row *row = &insn_rows[in->row];
+
+	m->taint &= ~(u32)(row->flags_written & ~row->flags_read);
+	m->taint |= row->flags_undefined;
+}
+
+static void note_step(struct making *m, const struct insn *in, u64 rip, enum step step)
+{
+	struct random_case *c = m->c;
+	struct case_step *s = &c->step[c->step_count];
+
+	s->insn = *in;
+	s->rip = rip;
+	s->decoded = step != STEP_BAD_FETCH;
+	s->faulted = step == STEP_FAULT;
+	memset(s->bytes, CODE_END, sizeof(s->bytes));
+	for (u32 i = 0; i < INSN_LEN_MAX && rip - AT_CODE + i < CODE_BYTES; i++)
+		s->bytes[i] = tier0_memory(m->g->tier0)[rip - AT_CODE + i];
+	c->step_count++;
+	if (!s->decoded || s->faulted)
+		return;
+	taint_flags(m, in);
+	c->host_values |= row_host_values(in);
+}
+
+static bool place_is_free(const struct making *m)
+{
+	u64 at = RIP(tier0_cpu(m->g->tier0)) - AT_CODE;
+
+	return at < CODE_BYTES && !m->filled[at];
+}
+
+/* Runs, making instructions on the way, to the exception that ends it. */
+static bool run(struct making *m)
+{
+	struct generator *g = m->g;
+	struct random_case *c = m->c;
+	struct x86_cpu *cpu = tier0_cpu(g->tier0);
+	enum step step = STEP_OK;
+
+	c->step_count = 0;
+	c->host_values = 0;
+	c->broken = false;
+	m->taint = 0;
+	while (step == STEP_OK) {
+		struct insn in;
+		u64 rip = RIP(cpu);
+
+		if (c->step_count == STEPS_MAX)
+			return false;
+		if (m->made < m->wanted && place_is_free(m)) {
+			bool first = !m->made;
+
+			if (!make_next(m))
+				m->wanted = m->made;
+			if (first)
+				tier0_save(g->tier0, &c->in);
+		}
+		if (g->snapshots) {
+			tier0_save(g->tier0, &g->snapshots[c->step_count].state);
+			memcpy(g->snapshots[c->step_count].memory,
+			       tier0_memory(g->tier0), MEMORY_BYTES);
+		}
+		step = tier0_step(g->tier0, c->blocks, &in);
+		note_step(m, &in, rip, step);
+		if (cpu->rflags & RFLAGS_TF)
+			return false;
+	}
+	c->broken = step == STEP_BROKEN;
+	c->flags_undefined = m->taint;
+	tier0_save(g->tier0, &c->out);
+	memcpy(c->after, tier0_memory(g->tier0), MEMORY_BYTES);
+	return c->out.vector != VECTOR_PF || !native_is_mapped(g->native, c->out.cr2);
+}
+
+bool generate_rerun(struct generator *g, struct random_case *c)
+{
+	struct making m = {.g = g, .c = c};
+
+	tier0_load(g->tier0, &c->in, c->before);
+	return run(&m);
+}
+
+static u64 draw_rip(struct rng *rng)
+{
+	u32 kind = rng_below(rng, 10);
+
+	if (kind == 0) /* across the pages */
+		return AT_CODE + PAGE_BYTES - rng_below(rng, 24);
+	if (kind == 1 && rng_percent(rng, 50)) /* into nothing */
+		return AT_CODE + CODE_BYTES - 1 - rng_below(rng, 24);
+	return AT_CODE + 64 + rng_below(rng, CODE_BYTES - 256);
+}
+
+bool generate_case(struct generator *g, u64 number, struct random_case *ret)
+{
+	struct making m = {.g = g, .c = ret};
+
+	ret->number = number;
+	ret->code = g->code[number % g->code_count];
+	rng_seed(&m.rng, g->seed, number);
+	values_state(&m.rng, ret->code, g->has_fsgsbase, g->pool, &ret->in,
+		     ret->before);
+	ret->in.rip = draw_rip(&m.rng);
+	ret->blocks = rng_percent(&m.rng, 50);
+	m.wanted = rng_percent(&m.rng, 45) ? 1 : 1 + rng_below(&m.rng, SEQUENCE_MAX);
+	if (rng_percent(&m.rng, 30))
+		tlb_flush(tier0_cpu(g->tier0), true);
+	tier0_load(g->tier0, &ret->in, ret->before);
+	return run(&m);
+}

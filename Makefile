@@ -114,6 +114,8 @@ ifeq ($(MODE),fuzz)
 SAN := -fsanitize=fuzzer-no-link,address,undefined \
 	-fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
+# Guests misalign as they like, and their accesses are made as they come.
+SAN := $(SAN) $(if $(findstring undefined,$(SAN)),-fno-sanitize=alignment)
 # The sanitizers' own inserted checks confuse gcc's null-path reasoning.
 NONULL := $(if $(SAN),-Wno-null-dereference)
 

@@ -62,7 +62,7 @@ TEST(registers_set_after_an_out_are_where_the_guest_goes_on)
 	machine_begin(m, ctl_ticks, long);
 	machine_expect_quiet(m, 1);
 	regs = machine_regs(m, 0);
-	machine_copy(m, 0x9000, ctl_steps, (u32)(ctl_steps_end - ctl_steps));
+	machine_copy(m, 0x9000, ctl_steps, GUEST_SIZE(ctl_steps));
 	regs.rip = 0x9000;
 	machine_set_regs(m, 0, &regs);
 	machine_expect_done(m);
@@ -140,7 +140,7 @@ TEST(init_and_sipi_start_the_second_vcpu)
 	struct runner *r;
 
 	machine_add_vcpu(m, 1);
-	machine_copy(m, 0x9000, ctl_ap, (u32)(ctl_ap_end - ctl_ap));
+	machine_copy(m, 0x9000, ctl_ap, GUEST_SIZE(ctl_ap));
 	machine_begin(m, ctl_wake, long);
 	r = runner_start(m, 1);
 	check_eq(machine_expect_say(m), 1);

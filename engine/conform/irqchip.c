@@ -451,3 +451,44 @@ TEST(a_pit_is_made_once_and_keeps_what_it_is_given)
 	check_eq(again.channels[0].count, 0x1234);
 	check_ok(m->vm->ops->reinject_control(m->vm, &reinject));
 }
+
+/* The interrupt controllers' state, as a migration carries it. */
+static void move_irqchip(struct machine *from, struct machine *to)
+{
+	struct kvm_lapic_state lapic;
+
+	for (u32 id = 0; id < KVM_NR_IRQCHIPS; id++) {
+		struct kvm_irqchip chip = {.chip_id = id};
+
+		check_ok(from->vm->ops->get_irqchip(from->vm, &chip));
+		check_ok(to->vm->ops->set_irqchip(to->vm, &chip));
+	}
+	check_ok(from->vcpu[0]->ops->get_lapic(from->vcpu[0], &lapic));
+	check_ok(to->vcpu[0]->ops->set_lapic(to->vcpu[0], &lapic));
+}
+
+TEST(an_interrupt_on_its_way_survives_a_move)
+{
+	struct machine *m = new_ticking();
+	struct machine *next = machine_new(MACHINE_IRQCHIP);
+	struct kvm_regs regs;
+	struct kvm_sregs sregs;
+	struct kvm_vcpu_events events;
+
+	need_cap(KVM_CAP_IMMEDIATE_EXIT);
+	machine_pin(m, PIN, 0x30, false, false);
+	m->run->immediate_exit = 1; /* finish the last tick */
+	check_err(machine_run_raw(m, 0), EINTR);
+	check_ok(machine_line(m, PIN, 1));
+	memcpy(next->ram, m->ram, GUEST_RAM_SIZE);
+	next->vm->ops->memory_written(next->vm, 0, GUEST_RAM_SIZE);
+	regs = machine_regs(m, 0);
+	sregs = machine_sregs(m, 0);
+	check_ok(m->vcpu[0]->ops->get_vcpu_events(m->vcpu[0], &events));
+	machine_set_sregs(next, 0, &sregs);
+	machine_set_regs(next, 0, &regs);
+	move_irqchip(m, next);
+	check_ok(next->vcpu[0]->ops->set_vcpu_events(next->vcpu[0], &events));
+	check_eq(machine_next_say(next), 0x30);
+	machine_expect_quiet(next, 5);
+}

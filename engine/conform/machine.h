@@ -42,15 +42,18 @@ void machine_describe(void);
 
 /* A guest of some *.S file: GUEST(name) declares it. */
 #define GUEST(name) extern const u8 name[], name##_end[]
-#define LABEL(name) extern const u8 name[]
+/* Two symbols, one object: to the compiler they are unrelated arrays. */
+#define GUEST_SIZE(name) ((u32)((uintptr_t)name##_end - (uintptr_t)name))
+#define LABEL(name)	 extern const u8 name[]
 
 /* Puts a guest's bytes at GUEST_CODE. */
 #define machine_load(m, name) \
-	machine_copy((m), GUEST_CODE, name, (u32)(name##_end - name))
+	machine_copy((m), GUEST_CODE, name, GUEST_SIZE(name))
 void machine_copy(struct machine *m, u64 gpa, const void *bytes, u32 size);
 
 /* The address of a label of a loaded guest. */
-#define machine_label(name, label) (GUEST_CODE + (u64)((label) - (name)))
+#define machine_label(name, label) \
+	(GUEST_CODE + (u64)((uintptr_t)(label) - (uintptr_t)(name)))
 
 /* Sets the vCPU to start at GUEST_CODE in the given mode. */
 void machine_start_real(struct machine *m, u32 id);

@@ -162,7 +162,7 @@ static void rep_in(const u8 *guest, u32 guest_size, u8 size, u32 count, u64 to)
 }
 
 #define rep_in_guest(guest, size, count, to) \
-	rep_in(guest, (u32)(guest##_end - guest), size, count, to)
+	rep_in(guest, GUEST_SIZE(guest), size, count, to)
 
 TEST(rep_insb_fills_memory_in_order)
 {
@@ -198,7 +198,7 @@ static void rep_out(const u8 *guest, u32 guest_size, u8 size, u32 count,
 }
 
 #define rep_out_guest(guest, size, count, from) \
-	rep_out(guest, (u32)(guest##_end - guest), size, count, from)
+	rep_out(guest, GUEST_SIZE(guest), size, count, from)
 
 TEST(rep_outsb_hands_over_memory_in_order)
 {

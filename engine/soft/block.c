@@ -183,9 +183,9 @@ static struct block *block_build(struct block_cache *cache, struct x86_cpu *cpu,
 	memcpy(source, host, room); /* once: another vCPU may be writing it */
 	while (block->count < BLOCK_INSNS_MAX && at < room) {
 		struct insn *in = &block->insn[block->count];
-		u32 left = (u32)MIN(room - at, (u64)INSN_LEN_MAX);
 
-		if (decode_insn(source + at, left, cpu->code, in) != DECODE_OK)
+		if (decode_insn(source + at, (u32)room - at, cpu->code, in) !=
+		    DECODE_OK)
 			break;
 		insn_bind(cpu, in);
 		at += in->len;

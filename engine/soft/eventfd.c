@@ -181,7 +181,8 @@ static void irqfd_fire(struct soft_vm *vm, struct soft_irqfd *irqfd)
 {
 	u64 count;
 
-	if (!irqfd->used || read(irqfd->fd, &count, sizeof(count)) != sizeof(count))
+	if (!irqfd->used || read(irqfd->fd, &count, sizeof(count)) != sizeof(count) ||
+	    irqfd->gsi >= IRQ_ROUTES_MAX) /* routed nowhere */
 		return;
 	if (irqfd->resample_fd >= 0) {
 		irqfd->raised = true;
@@ -309,8 +310,6 @@ int soft_irqfd(struct engine_vm *handle, const struct kvm_irqfd *args)
 	int err = 0;
 
 	if (args->flags & ~(u32)(KVM_IRQFD_FLAG_DEASSIGN | KVM_IRQFD_FLAG_RESAMPLE))
-		return trace_err(-EINVAL);
-	if (args->gsi >= IRQ_ROUTES_MAX)
 		return trace_err(-EINVAL);
 	if (!eventfd_identity((int)args->fd))
 		return trace_err(fcntl((int)args->fd, F_GETFD) < 0 ? -EBADF : -EINVAL);

@@ -307,14 +307,13 @@ int soft_set_gsi_routing(struct engine_vm *handle, const struct kvm_irq_routing 
 	return 0;
 }
 
+/* What KVM_IRQ_LINE_STATUS reports. */
 static int line_set(struct soft_vm *vm, u32 gsi, bool level, bool want_status)
 {
 	int status;
 
-	if (!vm->irqchip)
-		return trace_err(-ENXIO);
 	if (gsi >= IRQ_ROUTES_MAX)
-		return trace_err(-EINVAL);
+		return -1; /* routed nowhere */
 	mutex_lock(&vm->irq_lock);
 	status = irqchip_set_gsi(vm->irqchip, IRQ_SOURCE_CLIENT, gsi, level, want_status);
 	mutex_unlock(&vm->irq_lock);
@@ -327,8 +326,6 @@ int soft_irq_line(struct engine_vm *handle, const struct kvm_irq_level *level)
 
 	if (!vm->irqchip)
 		return trace_err(-ENXIO);
-	if (level->irq >= IRQ_ROUTES_MAX)
-		return trace_err(-EINVAL);
 	(void)line_set(vm, level->irq, level->level, false); /* not asked for */
 	return 0;
 }
@@ -336,14 +333,10 @@ int soft_irq_line(struct engine_vm *handle, const struct kvm_irq_level *level)
 int soft_irq_line_status(struct engine_vm *handle, struct kvm_irq_level *level)
 {
 	struct soft_vm *vm = soft_vm(handle);
-	int status;
 
 	if (!vm->irqchip)
 		return trace_err(-ENXIO);
-	if (level->irq >= IRQ_ROUTES_MAX)
-		return trace_err(-EINVAL);
-	status = line_set(vm, level->irq, level->level, true);
-	level->status = status;
+	level->status = line_set(vm, level->irq, level->level, true);
 	return 0;
 }
 

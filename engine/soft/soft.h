@@ -40,6 +40,7 @@
 struct soft_engine {
 	struct engine engine;
 	u32 tsc_khz; /* the host's */
+	u64 arch_capabilities; /* MSR_ARCH_CAPABILITIES bits of the host */
 	u32 supported_count;
 	struct kvm_cpuid_entry2 supported[CPUID_ENTRIES_MAX];
 	u64 features[CPUID_FEATURE_WORDS]; /* what the host can run */

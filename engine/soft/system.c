@@ -8,6 +8,7 @@
 
 #include <cpuid.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -164,7 +165,8 @@ static int get_feature_msrs(struct engine *e, struct kvm_msrs *msrs)
 	for (i = 0; i < msrs->nmsrs; i++) {
 		u64 value;
 
-		if (!msr_feature_get(msrs->entries[i].index, amd, 0, &value))
+		if (!msr_feature_get(msrs->entries[i].index, amd,
+				     soft->arch_capabilities, &value))
 			break;
 		msrs->entries[i].data = value;
 	}
@@ -207,10 +209,46 @@ static u64 host_xcr0(void)
 	return (u64)high << 32 | low;
 }
 
+/* Buffers and predictors that guest code shares with this process: whether the
+ * host's kernel says that its CPU does not leak them, in ARCH_CAPABILITIES bits.
+ * [SDM4 table 2-2 "IA32_ARCH_CAPABILITIES"] */
+static u64 host_arch_capabilities(void)
+{
+	static const struct {
+		const char *name;
+		u64 bits;
+	} files[] = {
+		{"spec_store_bypass", BIT(4)},
+		{"mds", BIT(5)},
+		{"mmio_stale_data", BIT(13) | BIT(14) | BIT(15)},
+		{"gather_data_sampling", BIT(26)},
+		{"reg_file_data_sampling", BIT(27)},
+	};
+	u64 bits = 0;
+
+	for (u32 i = 0; i < ARRAY_SIZE(files); i++) {
+		char path[96], text[16] = "";
+		FILE *file;
+
+		(void)snprintf(path, sizeof(path), /* fits */
+			       "/sys/devices/system/cpu/vulnerabilities/%s",
+			       files[i].name);
+		file = fopen(path, "re");
+		if (!file)
+			continue;
+		if (fgets(text, sizeof(text), file) &&
+		    !strncmp(text, "Not affected", 12))
+			bits |= files[i].bits;
+		(void)fclose(file); /* only read from */
+	}
+	return bits;
+}
+
 int engine_soft_open(struct engine **ret, struct fault *fault)
 {
 	struct soft_engine *soft = calloc(1, sizeof(*soft));
 	struct cpuid_host host = {.cpuid = host_cpuid, .xcr0 = host_xcr0(),
+				  .flags = CPUID_OFFER_SPEC_CTRL,
 				  .kvm_features = CPUID_KVM_FEATURES_DEFAULT,
 				  .apic_bus_khz = 1000000};
 	int err;
@@ -230,6 +268,7 @@ int engine_soft_open(struct engine **ret, struct fault *fault)
 	soft->ops = soft_cpu_ops;
 	soft->ops.fpu = soft->fpu;
 	soft->tsc_khz = soft_host_tsc_khz();
+	soft->arch_capabilities = host_arch_capabilities();
 	host.tsc_khz = soft->tsc_khz;
 	soft->supported_count =
 		cpuid_host_supported(&host, soft->supported, CPUID_ENTRIES_MAX);

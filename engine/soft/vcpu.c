@@ -114,7 +114,8 @@ static void state_begin(struct soft_vcpu *vcpu)
 	vcpu->tsc_khz = engine->tsc_khz;
 	vcpu->tsc_offset = vcpu->vm->tsc_offset_first;
 	x86_reset(cpu, false);
-	msr_init(cpu, cpuid_vendor_amd(engine->supported, engine->supported_count), 0);
+	msr_init(cpu, cpuid_vendor_amd(engine->supported, engine->supported_count),
+		 engine->arch_capabilities);
 	cpu->msr.apic_base = vcpu->apic_base;
 }
 
@@ -386,7 +387,7 @@ static int set_signal_mask(struct engine_vcpu *handle, const u64 *mask)
 static int smi(struct engine_vcpu *handle)
 {
 	(void)handle;
-	return trace_err(-EINVAL);
+	return trace_err(-ENOTTY);
 }
 
 /* KVM_CAP_VAPIC reads 0. */

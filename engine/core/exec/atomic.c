@@ -147,8 +147,6 @@ static int cmpxchg(struct x86_cpu *cpu, const struct insn *in)
 		equal = old == expected;
 		if (equal)
 			gpr_write(cpu, in->rm_off, size, value);
-		else if (size == SZ_L) /* a 32-bit write back of itself */
-			gpr_write(cpu, in->rm_off, size, old);
 	}
 	compare_sized(cpu, expected, old, size);
 	if (!equal)

@@ -84,17 +84,50 @@ static int privileged(struct x86_cpu *cpu, const struct insn *in)
 	return raise_gp0(cpu);
 }
 
+/*
+ * Encodings that older processors ran as something else, because they ignored
+ * the prefix; every other row without its feature is #UD. What stands in is
+ * bound by id: operands and form are the same.
+ */
+static insn_exec_fn bind_unoffered(const struct insn *in)
+{
+	struct insn older = *in;
+
+	switch (in->id) {
+	case INSN_LZCNT:
+		older.id = INSN_BSR;
+		return bit_bind(&older);
+	case INSN_TZCNT:
+		older.id = INSN_BSF;
+		return bit_bind(&older);
+	case INSN_WBNOINVD:
+		older.id = INSN_WBINVD;
+		return system_bind(&older);
+	case INSN_PREFETCHW:
+	case INSN_PREFETCHNTA:
+	case INSN_PREFETCHT0:
+	case INSN_PREFETCHT1:
+	case INSN_PREFETCHT2:
+		older.id = INSN_NOP;
+		return move_bind(&older);
+	default:
+		return undefined;
+	}
+}
+
 insn_exec_fn exec_bind(const struct x86_cpu *cpu, const struct insn *in)
 {
 	const struct insn_row *row = &insn_rows[in->row];
 	insn_exec_fn fn;
 
-	if (!x86_has(cpu, row->feature))
-		return undefined;
+	if (!x86_has(cpu, row->feature) && in->id != INSN_WBNOINVD)
+		return bind_unoffered(in);
 	if ((row->attr & ROW_PROT_ONLY) && !protected_mode(cpu))
 		return undefined;
 	if ((row->attr & ROW_PRIV) && cpu->cpl != 0)
 		return privileged;
+	if (!x86_has(cpu, row->feature))
+		return bind_unoffered(in);
 	fn = integer_bind(in);
 	if (!fn)
 		fn = system_bind(in);

@@ -74,7 +74,8 @@ static u32 portion_count(const struct x86_cpu *cpu, const struct string_state *s
 {
 	u64 room = s->backward ? (linear & 0xfff) / s->bytes + 1
 			       : (4096 - (linear & 0xfff)) / s->bytes;
-	u64 n = MIN(MIN(s->count, room), (u64)STRING_IO_MAX / s->bytes);
+	u64 most = MIN(room, (u64)STRING_IO_MAX / s->bytes);
+	u64 n = MIN(s->count, most);
 
 	if (cpu->single_step)
 		n = 1;

@@ -134,6 +134,8 @@ int insn_load_far_pointer(struct x86_cpu *cpu, const struct insn *in)
 /* Types that LAR and LSL know, one bit each. [SDM2 3.3 "LAR", "LSL"] */
 #define LAR_TYPES 0x1a3eu
 #define LAR_TYPES_LONG 0x1a04u
+/* Bits 19:16 are the limit's; the manual leaves them open, silicon shows them. */
+#define LAR_BITS 0xffff00u
 #define LSL_TYPES 0x0a0eu
 #define LSL_TYPES_LONG 0x0a04u
 
@@ -192,7 +194,7 @@ int insn_lar(struct x86_cpu *cpu, const struct insn *in)
 		return rc;
 	zf_write(cpu, seen);
 	if (seen)
-		gpr_write(cpu, in->reg_off, in->op_size, d.low >> 32 & 0xf0ff00);
+		gpr_write(cpu, in->reg_off, in->op_size, d.low >> 32 & LAR_BITS);
 	return X86_OK;
 }
 

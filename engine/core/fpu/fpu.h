@@ -50,15 +50,15 @@ enum { FPU_USE_AVX = 1 << 0, FPU_USE_MMX = 1 << 1 };
  * The host's vector unit. A thunk is the address of one host instruction on
  * fixed registers followed by RET; only the runners call it. None of these can
  * fail or raise a signal; the host's MXCSR and x87 control word are as before
- * when they return. FP runners take an MXCSR, run with its rounding, FTZ, DAZ and
- * flags but everything masked, and return the flags then set; when one of them
- * is unmasked in the given MXCSR the destination is not written. (Flags are
- * given where they do no harm: the first setting of a clear flag costs the host
- * some 80 ns.)
+ * when they return, but for MXCSR's sticky flags (see soft/thunk/thunk.h).
+ *
+ * FP runners take an MXCSR, run with its rounding, FTZ, DAZ and flags but with
+ * everything masked, and return the flags then set; when one of them is
+ * unmasked in the given MXCSR the destination is not written.
  */
 struct fpu_host {
 	/*
-	 * By row, then INSN_W << 1 | INSN_VEX_L. NULL: no such form, or this
+	 * Owned by whoever made the struct. By row, then INSN_W << 1 | INSN_VEX_L. NULL: no such form, or this
 	 * host lacks it (then the guest's CPUID must not offer it).
 	 */
 	const void *(*thunk)[4];

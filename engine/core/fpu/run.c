@@ -355,9 +355,10 @@ static void any_run(struct x86_cpu *cpu, const struct insn *in, struct any *a,
 		    const void *thunk)
 {
 	struct vec_operands before;
+	u32 masks = *mxcsr_of(cpu) & MXCSR_RESET;
 
-	if (!(a->row->attr & ROW_FP)) {
-		a->v.mxcsr = MXCSR_RESET;
+	if (likely(masks == MXCSR_RESET || !(a->row->attr & ROW_FP))) {
+		a->v.mxcsr = mxcsr_to_run(cpu);
 		cpu->ops->fpu->any(thunk, &a->v, a->use);
 		return;
 	}
@@ -429,7 +430,7 @@ static int run_any(struct x86_cpu *cpu, const struct insn *in)
 		return rc;
 	if (!thunk)
 		return X86_UNHANDLED;
-	bytes_zero(&a.v, sizeof(a.v));
+	/* Places the row does not name stay unset: its thunk reads none. */
 	rc = any_load(cpu, in, &a);
 	if (rc)
 		return rc;

@@ -69,10 +69,9 @@ static int access_begin(struct x86_cpu *cpu, gva_t address, u32 size, bool write
 
 /*
  * One access for the sizes that a lock word may have: other vCPUs must never
- * see half of it. Larger ones are copied as they come. Guests misalign as they
- * like, and so does x86, whatever C says.
+ * see half of it. Larger ones are copied as they come.
  */
-static __attribute__((no_sanitize("alignment"))) void copy_once(void *to, const void *from, u32 size)
+static void copy_once(void *to, const void *from, u32 size)
 {
 	switch (size) {
 	case 1:

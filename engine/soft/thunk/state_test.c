@@ -86,9 +86,12 @@ static u64 area_address(void)
  */
 static bool half_restored(void)
 {
-	const u8 *area = memory + (state.gpr[RBX] - TEST_DATA) % NATIVE_DATA_SIZE;
+	u64 at = state.gpr[RBX] - TEST_DATA;
+	const u8 *area = memory + at;
 	u32 mxcsr;
 
+	if (at + XSAVE_SIZE > NATIVE_DATA_SIZE)
+		return false;
 	memcpy(&mxcsr, area + XSAVE_MXCSR, 4);
 	return native.vector == VECTOR_GP && machine.vector == VECTOR_GP &&
 	       area[XSAVE_HEADER + 15] & 0x80 && mxcsr >> 16;

@@ -22,4 +22,12 @@ void thunk_host_free(struct fpu_host *host); /* NULL is fine */
  * whether rows of it have thunks. Others: true. */
 bool thunk_host_has(enum insn_feature feature);
 
+/*
+ * The SSE runners leave the guest's exception flags in the host's MXCSR (its
+ * control bits are as before): whoever runs guest code for a client takes the
+ * thread's MXCSR before the first instruction and puts it back after the last.
+ */
+u32 thunk_mxcsr_save(void);
+void thunk_mxcsr_restore(u32 mxcsr);
+
 #endif

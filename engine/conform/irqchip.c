@@ -350,7 +350,9 @@ TEST(the_irqchip_state_can_be_read_and_set)
 		check_ok(m->vm->ops->get_irqchip(m->vm, &chip));
 		check_ok(m->vm->ops->set_irqchip(m->vm, &chip));
 		check_ok(m->vm->ops->get_irqchip(m->vm, &again));
-		check_eq(memcmp(&chip, &again, sizeof(chip)), 0);
+		check_eq(memcmp(chip.chip.dummy, again.chip.dummy,
+				sizeof(chip.chip.dummy)),
+			 0);
 	}
 }
 

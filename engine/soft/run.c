@@ -26,6 +26,7 @@
 #include "engine/soft/guard.h"
 #include "engine/soft/pause.h"
 #include "engine/soft/soft.h"
+#include "engine/soft/thunk/thunk.h"
 
 #define BUDGET 1024 /* blocks between two looks at clock and signals */
 #define PAUSES_PER_YIELD 64
@@ -66,6 +67,8 @@ static inline int block_run(struct x86_cpu *cpu, const struct block *block)
 			cpu->gpr[GPR_RIP] -= in->len;
 		cpu->retired--;
 	}
+	if (rc == X86_REPEAT) /* counts once, when it is over */
+		cpu->retired--;
 	return rc;
 }
 
@@ -80,7 +83,7 @@ static int insn_run(struct x86_cpu *cpu, struct insn *in)
 	if (rc == X86_NEED || rc == X86_EXIT || rc == X86_UNHANDLED ||
 	    (rc == X86_FAULT && !cpu->exception.trap))
 		cpu->gpr[GPR_RIP] -= in->len;
-	else
+	else if (rc != X86_REPEAT)
 		cpu->retired++;
 	return rc;
 }
@@ -293,6 +296,7 @@ static int run_guarded(struct soft_vcpu *vcpu)
 int soft_run(struct engine_vcpu *handle)
 {
 	struct soft_vcpu *vcpu = soft_vcpu(handle);
+	u32 mxcsr = thunk_mxcsr_save();
 	sigset_t old;
 	volatile int rc; /* lives across siglongjmp */
 
@@ -318,6 +322,7 @@ int soft_run(struct engine_vcpu *handle)
 	if (vcpu->inside)
 		soft_guest_leave(vcpu);
 	run_epilogue(vcpu);
+	thunk_mxcsr_restore(mxcsr); /* the guest's flags are not the client's */
 	signals_restore(&old);
 	mutex_unlock(&vcpu->lock);
 	return rc;

@@ -97,6 +97,9 @@ static void accept_init_sipi(struct soft_vcpu *vcpu, u32 request)
 		mutex_lock(&vcpu->vm->irq_lock);
 		lapic_init_reset(&vcpu->lapic);
 		mutex_unlock(&vcpu->vm->irq_lock);
+		/* What waited for the old program is not the new one's. */
+		vcpu->nmi_pending = 0;
+		vcpu->exception_queued = vcpu->interrupt_queued = false;
 		vcpu->mp_state = vcpu->lapic.base & LAPIC_BASE_BSP ?
 					 KVM_MP_STATE_RUNNABLE :
 					 KVM_MP_STATE_INIT_RECEIVED;
@@ -178,10 +181,10 @@ static int requests_serve(struct soft_vcpu *vcpu)
 		vcpu->vcpu.run->exit_reason = KVM_EXIT_SHUTDOWN;
 		return 0;
 	}
-	if (request & (REQUEST_INIT | REQUEST_SIPI))
-		accept_init_sipi(vcpu, request);
 	if (request & REQUEST_NMI)
 		nmis_take(vcpu);
+	if (request & (REQUEST_INIT | REQUEST_SIPI))
+		accept_init_sipi(vcpu, request);
 	return request & REQUEST_EOI_EXIT ? eoi_exit(vcpu) : 1;
 }
 

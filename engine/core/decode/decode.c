@@ -524,8 +524,9 @@ static bool read_operands(struct cursor *c, const struct form *form)
 	u32 info = form->info;
 	bool legal;
 
-	/* Only 64-bit mode has wide general registers, whatever VEX.W says. */
-	if (info & WIDE_GPR && c->code != CODE_64)
+	/* Only 64-bit mode has wide general registers, whatever VEX.W says; a
+	 * W that selects among rows is none of theirs. */
+	if (c->code != CODE_64 && (info & WIDE_GPR || !(form->mask & KEY_W)))
 		c->rex &= (u8)~REX_W;
 	c->addr_size = address_size(c);
 	c->op_size = operand_size(c, info);
@@ -571,7 +572,9 @@ static void fill(const struct cursor *c, const struct form *form,
 	ret->index_off = GPR_OFFSET(c->index);
 	ret->scale = c->scale;
 	ret->reg = reg_number(c, form);
-	ret->rm = (u8)((c->modrm & 7) | (c->rex & REX_B ? 8 : 0));
+	/* Without ModRM it is register 0: AL and rAX. */
+	ret->rm = !(c->flags & INSN_MODRM) ? 0 :
+		  (u8)((c->modrm & 7) | (c->rex & REX_B ? 8 : 0));
 	ret->vvvv = c->vvvv;
 	ret->reg_off = gpr_offset(c, ret->reg, info & REG_BYTE);
 	ret->rm_off = gpr_offset(c, ret->rm, info & RM_BYTE);

@@ -80,7 +80,7 @@ struct insn {
 	u8 scale;      /* 0..3 */
 	u8 reg;        /* ModRM.reg | REX.R<<3, or the opcode's register;
 			* 0..5 where it is a segment register */
-	u8 rm;         /* ModRM.rm | REX.B<<3 when mod == 3 */
+	u8 rm;         /* ModRM.rm | REX.B<<3 when mod == 3; no ModRM: 0 */
 	u8 vvvv;       /* VEX.vvvv as a register number */
 	u8 reg_off;    /* byte offset of `reg` in gpr[] as this row's GPR operand:
 			* AH..BH = slot - 4, offset + 1, without REX */

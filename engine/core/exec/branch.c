@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Near branches. The target is judged before anything is pushed, so that the
- * fault belongs to the branch.
- */
+/* Near branches. A bad target's fault belongs to the branch. */
 #include "engine/core/exec/alu.h"
 
 #include "engine/core/decode/id.h"
@@ -81,14 +78,19 @@ static int jmp_near(struct x86_cpu *cpu, const struct insn *in)
 	return rc ? rc : jump(cpu, target, in->op_size);
 }
 
+/* The return address is stored even when the target then proves bad. */
 static ALWAYS_INLINE int call(struct x86_cpu *cpu, const struct insn *in, u64 target)
 {
-	int rc = target_check(cpu, &target, in->op_size);
+	u64 sp = cpu->gpr[RSP];
+	int rc = stack_push(cpu, RIP(cpu), 1u << in->op_size);
 
-	if (!rc)
-		rc = stack_push(cpu, RIP(cpu), 1u << in->op_size);
 	if (rc)
 		return rc;
+	rc = target_check(cpu, &target, in->op_size);
+	if (unlikely(rc)) {
+		cpu->gpr[RSP] = sp;
+		return rc;
+	}
 	RIP(cpu) = target;
 	return X86_BRANCH;
 }

@@ -122,11 +122,9 @@ static int string_in(struct x86_cpu *cpu, const struct insn *in)
 	int rc;
 
 	string_begin(cpu, in, &s);
-	if (!s.count)
-		return X86_OK;
 	s.bytes = MIN(s.bytes, 4u);
 	rc = permission_check(cpu, port, s.bytes);
-	if (rc)
+	if (rc || !s.count) /* a count of zero needs permission all the same */
 		return rc;
 	linear = (cpu->segment_base[seg] + s.dest) & cpu->linear_mask;
 	n = portion_count(cpu, &s, linear);
@@ -177,11 +175,9 @@ static int string_out(struct x86_cpu *cpu, const struct insn *in)
 	u32 n;
 
 	string_begin(cpu, in, &s);
-	if (!s.count)
-		return X86_OK;
 	s.bytes = MIN(s.bytes, 4u);
 	rc = permission_check(cpu, port, s.bytes);
-	if (rc)
+	if (rc || !s.count) /* a count of zero needs permission all the same */
 		return rc;
 	linear = (cpu->segment_base[in->seg] + s.source) & cpu->linear_mask;
 	n = portion_count(cpu, &s, linear);

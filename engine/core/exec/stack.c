@@ -80,24 +80,25 @@ static int push_all(struct x86_cpu *cpu, const struct insn *in)
 	return X86_OK;
 }
 
+/* Each register is loaded as it comes: a fault leaves the earlier ones changed,
+ * but RSP as it was. */
 static int pop_all(struct x86_cpu *cpu, const struct insn *in)
 {
 	u32 bytes = 1u << in->op_size;
-	u64 value[8];
+	u64 value;
 
 	for (u32 i = 0; i < 8; i++) {
-		int rc = stack_read(cpu, i * bytes, &value[7 - i], bytes);
+		u32 reg = all_order[7 - i];
+		int rc = stack_read(cpu, i * bytes, &value, bytes);
 
 		if (rc)
 			return rc;
+		if (reg != RSP)
+			gpr_write(cpu, GPR_OFFSET(reg), in->op_size, value);
 	}
-	for (u32 i = 0; i < 8; i++)
-		if (all_order[i] != RSP)
-			gpr_write(cpu, GPR_OFFSET(all_order[i]), in->op_size,
-				  value[i]);
-	value[0] = (cpu->gpr[RSP] + 8 * bytes) & stack_mask(cpu);
+	value = (cpu->gpr[RSP] + 8 * bytes) & stack_mask(cpu);
 	gpr_write(cpu, GPR_OFFSET(RSP), stack_mask(cpu) == 0xffff ? SZ_W : SZ_L,
-		  value[0]);
+		  value);
 	return X86_OK;
 }
 
@@ -135,7 +136,7 @@ static int enter(struct x86_cpu *cpu, const struct insn *in)
 				  (cpu->segment_base[cpu->code == CODE_64 ? SEG_NONE
 									  : SEG_SS] +
 				   ((cpu->gpr[RSP] - locals) & mask)) & cpu->linear_mask,
-				  1, true, SEG_SS);
+				  bytes, true, SEG_SS);
 	if (rc) {
 		cpu->gpr[RSP] = rsp;
 		return rc;

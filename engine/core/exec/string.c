@@ -75,16 +75,27 @@ static u64 page_room(gva_t address, u32 bytes)
 }
 
 /* The host address of [address, +bytes) if the TLB allows, else 0. */
-static u64 hit(const struct x86_cpu *cpu, u32 seg, gva_t address, u32 bytes, bool write)
+static u64 hit(const struct x86_cpu *cpu, gva_t address, u32 bytes, bool write)
 {
 	const struct x86_tlb_entry *entry = tlb_slot(cpu, address);
-	u8 needed = write ? SEG_FAST_WRITE : SEG_FAST_READ;
 	u64 tag = write ? entry->write_tag : entry->read_tag;
 
-	if (!(cpu->segment_fast[seg] & needed) ||
-	    tag != tlb_tag(cpu, address, address + bytes - 1))
+	if (tag != tlb_tag(cpu, address, address + bytes - 1))
 		return 0;
 	return entry->host + address;
+}
+
+/* Do n elements lie within the segment, and below the wrap of the offset? A
+ * refusal is not raised: the element that meets it will be. */
+static bool within(struct x86_cpu *cpu, u32 seg, const struct string_state *s,
+		   u64 offset, u64 n, bool write)
+{
+	u64 bytes = n * s->bytes;
+
+	if (offset + bytes - 1 > s->mask)
+		return false;
+	return (cpu->segment_fast[seg] & (write ? SEG_FAST_WRITE : SEG_FAST_READ)) ||
+	       segment_check(cpu, seg, offset, (u32)bytes, write) == X86_OK;
 }
 
 static void host_rep_movs(u64 dest, u64 source, u64 count, u32 bytes)
@@ -141,10 +152,10 @@ static u64 bulk_movs(struct x86_cpu *cpu, const struct insn *in,
 
 	if (s->backward || cpu->single_step || n < 2)
 		return 0;
-	from = hit(cpu, in->seg, source, s->bytes, false);
-	to = hit(cpu, dest_seg(in, cpu), dest, s->bytes, true);
-	if (!from || !to || s->source + n * s->bytes - 1 > s->mask ||
-	    s->dest + n * s->bytes - 1 > s->mask)
+	from = hit(cpu, source, s->bytes, false);
+	to = hit(cpu, dest, s->bytes, true);
+	if (!from || !to || !within(cpu, in->seg, s, s->source, n, false) ||
+	    !within(cpu, dest_seg(in, cpu), s, s->dest, n, true))
 		return 0;
 	host_rep_movs(to, from, n, s->bytes);
 	note_store(cpu, to);
@@ -160,12 +171,28 @@ static u64 bulk_stos(struct x86_cpu *cpu, const struct insn *in,
 
 	if (s->backward || cpu->single_step || n < 2)
 		return 0;
-	to = hit(cpu, dest_seg(in, cpu), dest, s->bytes, true);
-	if (!to || s->dest + n * s->bytes - 1 > s->mask)
+	to = hit(cpu, dest, s->bytes, true);
+	if (!to || !within(cpu, dest_seg(in, cpu), s, s->dest, n, true))
 		return 0;
 	host_rep_stos(to, cpu->gpr[RAX], n, s->bytes);
 	note_store(cpu, to);
 	return n;
+}
+
+/*
+ * Intel's REP under 32-bit addresses in 64-bit mode begins by cutting the count
+ * and, of MOVS and STOS, the pointers to 32 bits, whatever happens then.
+ */
+static void registers_cut(struct x86_cpu *cpu, const struct insn *in, u32 moves)
+{
+	if (likely(in->addr_size != CODE_32) || cpu->code != CODE_64 ||
+	    cpu->vendor_amd || !(in->flags & (INSN_REP | INSN_REPNE)))
+		return;
+	cpu->gpr[RCX] = (u32)cpu->gpr[RCX];
+	if (moves & MOVES_SOURCE)
+		cpu->gpr[RSI] = (u32)cpu->gpr[RSI];
+	if (moves & MOVES_DEST)
+		cpu->gpr[RDI] = (u32)cpu->gpr[RDI];
 }
 
 static int source_element(struct x86_cpu *cpu, const struct insn *in,
@@ -194,6 +221,7 @@ static int movs(struct x86_cpu *cpu, const struct insn *in)
 	u64 done, value;
 	int rc;
 
+	registers_cut(cpu, in, MOVES_SOURCE | MOVES_DEST);
 	string_begin(cpu, in, &s);
 	if (!s.count)
 		return X86_OK;
@@ -218,6 +246,7 @@ static int stos(struct x86_cpu *cpu, const struct insn *in)
 	u64 done;
 	int rc;
 
+	registers_cut(cpu, in, MOVES_DEST);
 	string_begin(cpu, in, &s);
 	if (!s.count)
 		return X86_OK;
@@ -239,6 +268,7 @@ static int lods(struct x86_cpu *cpu, const struct insn *in)
 	u64 value;
 	int rc;
 
+	registers_cut(cpu, in, 0);
 	string_begin(cpu, in, &s);
 	if (!s.count)
 		return X86_OK;
@@ -274,28 +304,39 @@ static bool comparison_over(const struct x86_cpu *cpu, const struct insn *in)
 	return !equal;
 }
 
+/*
+ * The destination is read first. A fault in the middle leaves the flags as they
+ * were before the instruction. [SDM2 "REP/REPE/REPZ/REPNE/REPNZ"]
+ */
 static int compare_run(struct x86_cpu *cpu, const struct insn *in, bool scan)
 {
 	struct string_state s;
-	u64 a = cpu->gpr[RAX], b;
+	u64 a = cpu->gpr[RAX], b, flags = cpu->rflags;
 	u64 portion;
 	bool over = false;
+	int rc;
 
+	registers_cut(cpu, in, 0);
 	string_begin(cpu, in, &s);
 	portion = string_portion(cpu, &s);
 	for (u64 i = 0; i < portion && !over; i++) {
-		int rc = scan ? X86_OK : source_element(cpu, in, &s, &a);
+		rc = dest_element(cpu, in, &s, &b);
 
-		if (!rc)
-			rc = dest_element(cpu, in, &s, &b);
-		if (rc)
+		if (!rc && !scan)
+			rc = source_element(cpu, in, &s, &a);
+		if (rc) {
+			cpu->rflags = flags;
 			return rc;
+		}
 		compare_elements(cpu, a, b, s.bytes);
 		string_advance(cpu, in, &s, 1,
 			       scan ? MOVES_DEST : MOVES_SOURCE | MOVES_DEST);
 		over = comparison_over(cpu, in);
 	}
-	return string_end(cpu, in, &s, over);
+	rc = string_end(cpu, in, &s, over);
+	if (rc == X86_REPEAT) /* a later fault must find them, too */
+		cpu->rflags = flags;
+	return rc;
 }
 
 static int cmps(struct x86_cpu *cpu, const struct insn *in)

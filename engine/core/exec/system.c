@@ -120,6 +120,40 @@ int source_read16(struct x86_cpu *cpu, const struct insn *in, u16 *ret)
 	return X86_OK;
 }
 
+int operand_read_half(struct x86_cpu *cpu, const struct insn *in, u32 size,
+		      u32 half, u64 *ret)
+{
+	u64 at = (insn_offset(cpu, in) + half * size) & address_mask[in->addr_size];
+	u32 fault_seg = insn_fault_seg(in);
+
+	*ret = 0;
+	return size == 2 ? segment_read(cpu, in->seg, at, ret, 2, fault_seg)
+			 : segment_read(cpu, in->seg, at, ret, 4, fault_seg);
+}
+
+int operand_read_pointer(struct x86_cpu *cpu, const struct insn *in, u32 size,
+			 u64 ret[2])
+{
+	u8 pointer[10];
+	int rc;
+
+	if (size == 2) {
+		rc = operand_read_half(cpu, in, 2, 0, &ret[0]);
+		return rc ? rc : operand_read_half(cpu, in, 2, 1, &ret[1]);
+	}
+	if (size == 8)
+		rc = operand_read(cpu, in, pointer, 10);
+	else
+		rc = operand_read(cpu, in, pointer, 6);
+	ret[0] = 0;
+	ret[1] = 0;
+	if (rc)
+		return rc;
+	__builtin_memcpy(&ret[0], pointer, size);
+	__builtin_memcpy(&ret[1], pointer + size, 2);
+	return X86_OK;
+}
+
 int dest_write16(struct x86_cpu *cpu, const struct insn *in, u64 value)
 {
 	u16 word = (u16)value;

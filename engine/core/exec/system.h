@@ -100,6 +100,12 @@ static inline bool umip_forbids(const struct x86_cpu *cpu)
 
 /* A 16-bit source, register or memory. */
 int source_read16(struct x86_cpu *cpu, const struct insn *in, u16 *ret);
+/* One of two values of `size` (2 or 4) bytes that make the operand. */
+int operand_read_half(struct x86_cpu *cpu, const struct insn *in, u32 size,
+		      u32 half, u64 *ret);
+/* A far pointer: offset of `size` bytes (2, 4, 8), then the selector. */
+int operand_read_pointer(struct x86_cpu *cpu, const struct insn *in, u32 size,
+			 u64 ret[2]);
 /* Stores a word to memory, or zero-extended to a register. */
 int dest_write16(struct x86_cpu *cpu, const struct insn *in, u64 value);
 

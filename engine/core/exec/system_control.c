@@ -8,6 +8,7 @@
 #include "engine/core/exec/system.h"
 
 #include "engine/core/exception/exception.h"
+#include "engine/core/fpu/fpu.h"
 #include "engine/core/paging/mem.h"
 #include "engine/core/paging/paging.h"
 #include "engine/core/segment/segment.h"
@@ -253,6 +254,9 @@ int insn_mov_to_dr(struct x86_cpu *cpu, const struct insn *in)
 		cpu->dr7 = (value & DR7_WRITABLE) | DR7_FIXED;
 	else
 		cpu->dr[index & 3] = value;
+	/* RF is for one instruction, but only stepping clears it: one left by
+	 * an IRET long ago must not hide the first breakpoint. */
+	cpu->rflags &= ~RFLAGS_RF;
 	/* Watched pages are not to be found in the TLB. */
 	if (index != 6 && ((cpu->dr7 & 0xff) || index == 7))
 		tlb_flush(cpu, true);
@@ -266,15 +270,17 @@ int insn_mov_to_dr(struct x86_cpu *cpu, const struct insn *in)
 int insn_xgetbv(struct x86_cpu *cpu, const struct insn *in)
 {
 	u32 index = (u32)cpu->gpr[RCX];
+	u64 value = cpu->xcr0;
 
 	(void)in;
 	if (!(cpu->cr4 & CR4_OSXSAVE))
 		return raise_ud(cpu);
-	/* Index 1 is XINUSE: telling "in use" for all is legal. */
 	if (index > 1 || (index == 1 && !x86_has(cpu, FEAT_XGETBV1)))
 		return raise_gp0(cpu);
-	cpu->gpr[RAX] = (u32)cpu->xcr0;
-	cpu->gpr[RDX] = cpu->xcr0 >> 32;
+	if (index == 1)
+		value &= fpu_in_use(cpu);
+	cpu->gpr[RAX] = (u32)value;
+	cpu->gpr[RDX] = value >> 32;
 	return X86_OK;
 }
 

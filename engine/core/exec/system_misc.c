@@ -289,12 +289,12 @@ int insn_movdir64b(struct x86_cpu *cpu, const struct insn *in)
 	u8 bytes[64];
 	int rc;
 
-	if (to & 63)
-		return raise_gp0(cpu);
 	rc = segment_check(cpu, in->seg, insn_offset(cpu, in), 64, false);
 	if (!rc)
 		rc = linear_read_slow(cpu, operand_linear(cpu, in), bytes, 64,
 				      insn_fault_seg(in));
+	if (!rc && to & 63)
+		rc = raise_gp0(cpu);
 	if (!rc)
 		rc = segment_check(cpu, es, offset, 64, true);
 	if (!rc)

@@ -106,26 +106,14 @@ static u32 far_pointer_segment(u16 id)
 /* LDS LES LSS LFS LGS. LSS holds no interrupts back: it loads both halves. */
 int insn_load_far_pointer(struct x86_cpu *cpu, const struct insn *in)
 {
-	u8 bytes[10];
-	u32 size = 1u << in->op_size;
-	u64 offset = 0;
-	u16 selector;
-	int rc;
+	u64 pointer[2];
+	int rc = operand_read_pointer(cpu, in, 1u << in->op_size, pointer);
 
-	if (size == 8)
-		rc = operand_read(cpu, in, bytes, 10);
-	else if (size == 4)
-		rc = operand_read(cpu, in, bytes, 6);
-	else
-		rc = operand_read(cpu, in, bytes, 4);
+	if (!rc)
+		rc = segment_load(cpu, far_pointer_segment(in->id), (u16)pointer[1]);
 	if (rc)
 		return rc;
-	__builtin_memcpy(&offset, bytes, size);
-	__builtin_memcpy(&selector, bytes + size, 2);
-	rc = segment_load(cpu, far_pointer_segment(in->id), selector);
-	if (rc)
-		return rc;
-	gpr_write(cpu, in->reg_off, in->op_size, offset);
+	gpr_write(cpu, in->reg_off, in->op_size, pointer[0]);
 	return X86_OK;
 }
 

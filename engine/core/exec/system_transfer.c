@@ -12,6 +12,7 @@
 
 #include <linux/kvm.h>
 
+#include "engine/core/exception/exception.h"
 #include "engine/core/paging/mem.h"
 #include "engine/core/segment/segment.h"
 
@@ -28,22 +29,13 @@ static u32 pointer_bytes(const struct x86_cpu *cpu, const struct insn *in)
 static int far_pointer_read(struct x86_cpu *cpu, const struct insn *in,
 			    u16 *ret_selector, u64 *ret_offset)
 {
-	u32 bytes = pointer_bytes(cpu, in);
-	u8 pointer[10];
-	u64 offset = 0;
-	int rc;
+	u64 pointer[2];
+	int rc = operand_read_pointer(cpu, in, pointer_bytes(cpu, in), pointer);
 
-	if (bytes == 8)
-		rc = operand_read(cpu, in, pointer, 10);
-	else if (bytes == 4)
-		rc = operand_read(cpu, in, pointer, 6);
-	else
-		rc = operand_read(cpu, in, pointer, 4);
 	if (rc)
 		return rc;
-	__builtin_memcpy(&offset, pointer, bytes);
-	__builtin_memcpy(ret_selector, pointer + bytes, 2);
-	*ret_offset = offset;
+	*ret_offset = pointer[0];
+	*ret_selector = (u16)pointer[1];
 	return X86_OK;
 }
 
@@ -151,20 +143,16 @@ int insn_bound(struct x86_cpu *cpu, const struct insn *in)
 {
 	s64 index = signed_value(gpr_read(cpu, in->reg_off, in->op_size),
 				 in->op_size);
-	u32 bits = 8u << in->op_size;
-	u64 pair = 0;
-	int rc;
+	u64 bound = 0;
+	int rc = operand_read_half(cpu, in, 1u << in->op_size, 0, &bound);
 
-	if (in->op_size == 1)
-		rc = operand_read(cpu, in, &pair, 4);
-	else
-		rc = operand_read(cpu, in, &pair, 8);
-	if (rc)
-		return rc;
-	if (index < signed_value(pair, in->op_size) ||
-	    index > signed_value(pair >> bits, in->op_size))
-		return raise_fault(cpu, VECTOR_BR);
-	return X86_OK;
+	if (!rc && index < signed_value(bound, in->op_size))
+		rc = raise_fault(cpu, VECTOR_BR); /* the upper is not read */
+	if (!rc)
+		rc = operand_read_half(cpu, in, 1u << in->op_size, 1, &bound);
+	if (!rc && index > signed_value(bound, in->op_size))
+		rc = raise_fault(cpu, VECTOR_BR);
+	return rc;
 }
 
 /* --- SYSCALL, SYSRET, SYSENTER, SYSEXIT --- */
@@ -260,6 +248,9 @@ int insn_sysret(struct x86_cpu *cpu, const struct insn *in)
 	flat_code(cpu, (u16)((selector + (wide ? 16u : 0u)) | 3), 3,
 		  wide ? FLAT_64 : FLAT_32);
 	sysret_stack(cpu, (u16)((selector + 8u) | 3));
+	/* A TF that it restores traps at once, before the next instruction. */
+	if (cpu->long_mode && (cpu->rflags & RFLAGS_TF))
+		cpu->pending_db |= DR6_BS;
 	RIP(cpu) = target;
 	x86_mode_update(cpu);
 	return X86_END;

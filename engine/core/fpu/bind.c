@@ -10,8 +10,8 @@ typedef insn_exec_fn (*binder)(const struct insn *in);
 insn_exec_fn fpu_bind(const struct insn *in)
 {
 	static const binder binders[] = {
-		fxsave_bind, xsave_bind, x87_bind, vec_masked_bind,
-		vec_move_bind, vec_run_bind,
+		fxsave_bind,	 xsave_bind,	x87_bind,
+		vec_masked_bind, vec_move_bind, vec_run_bind,
 	};
 
 	for (u32 i = 0; i < ARRAY_SIZE(binders); i++) {

@@ -35,12 +35,12 @@
  * (BLENDV, PCMPxSTRx, SHA256RNDS2), ModRM.reg moves to 2 and 0 is XMM0.
  */
 struct vec_operands {
-	u8 r[4][32];  /* XMM, YMM */
-	u64 mm[2];    /* MMX, by ModRM.reg and ModRM.rm */
-	u64 gpr[3];   /* RAX, RCX, RDX: general registers by the same numbers;
+	u8 r[4][32]; /* XMM, YMM */
+	u64 mm[2];   /* MMX, by ModRM.reg and ModRM.rm */
+	u64 gpr[3];  /* RAX, RCX, RDX: general registers by the same numbers;
 		       * PCMPESTRx: the guest's RAX and RDX in, RCX out */
-	u64 rflags;   /* out: arithmetic flags */
-	u32 mxcsr;    /* in: as for the FP runners; out: the flags now set */
+	u64 rflags;  /* out: arithmetic flags */
+	u32 mxcsr;   /* in: as for the FP runners; out: the flags now set */
 } __attribute__((aligned(32)));
 
 /* fpu_host.any: which register files the operation touches. */
@@ -58,8 +58,9 @@ enum { FPU_USE_AVX = 1 << 0, FPU_USE_MMX = 1 << 1 };
  */
 struct fpu_host {
 	/*
-	 * Owned by whoever made the struct. By row, then INSN_W << 1 | INSN_VEX_L. NULL: no such form, or this
-	 * host lacks it (then the guest's CPUID must not offer it).
+	 * By row, then INSN_W << 1 | INSN_VEX_L; owned by who made the struct.
+	 * NULL: no such form, or this host lacks it (then the guest's CPUID
+	 * must not offer it).
 	 */
 	const void *(*thunk)[4];
 	void (*sse)(const void *thunk, void *reg, const void *rm);
@@ -86,8 +87,11 @@ struct fpu_host {
 	u64 (*x87)(void *fxsave, u8 opcode, u8 modrm, void *memory, u64 rflags);
 };
 
-/* Power-up (`init` false) or INIT, which leaves XMM and YMM alone and sets
- * what FNINIT does not. [SDM3 9.1.1 "Processor State After Reset"] */
+/*
+ * Power-up (`init` false), or INIT, which changes nothing. Power-up is the
+ * initial state of all components, as a new vCPU of Linux has it; silicon's FCW
+ * would be 0040H. [SDM3 9.1.1 "Processor State After Reset"]
+ */
 void fpu_reset(struct x86_cpu *cpu, bool init);
 
 /* XINUSE of the components XCR0 bits 0-2, exact. [SDM1 13.6] */
@@ -95,10 +99,12 @@ u64 fpu_in_use(const struct x86_cpu *cpu);
 
 /*
  * KVM_GET_FPU, KVM_SET_FPU, KVM_GET_XSAVE, KVM_SET_XSAVE [KVM-API 4.22, 4.23,
- * 4.42, 4.43]. The setters change nothing when they fail: -EINVAL for reserved
- * MXCSR bits, XSTATE_BV bits outside what the guest may have in XCR0, a
- * compacted or otherwise malformed header. Bytes of *ret past the components
- * are zero; the legacy area's last 48 bytes are left for the client's marks.
+ * 4.42, 4.43]. As in Linux, kvm_fpu.mxcsr is 0 when got and ignored when set,
+ * and of an XSAVE image without its SSE component MXCSR becomes 1F80H.
+ * fpu_set_kvm() always returns 0. xsave_set() changes nothing when it fails:
+ * -EINVAL for XSTATE_BV bits outside what the guest may have in XCR0, for a
+ * header that is compacted or has reserved bytes set, and for reserved MXCSR
+ * bits with any component present.
  */
 void fpu_get_kvm(const struct x86_cpu *cpu, struct kvm_fpu *ret);
 int must_check fpu_set_kvm(struct x86_cpu *cpu, const struct kvm_fpu *fpu);

@@ -8,7 +8,7 @@
 #include "engine/core/fpu/state.h"
 
 #define FXSAVE_ALIGN 16u
-#define FXSAVE_SIZE 512u
+#define FXSAVE_SIZE  512u
 
 /* How many XMM registers this mode reaches. */
 static u32 xmm_count(const struct x86_cpu *cpu)
@@ -61,7 +61,7 @@ static int exec_fxrstor(struct x86_cpu *cpu, const struct insn *in)
 
 	if (!rc)
 		rc = area_read(cpu, address, image, FXSAVE_SIZE,
-				      insn_fault_seg(in));
+			       insn_fault_seg(in));
 	if (rc)
 		return rc;
 	bytes_copy(&mxcsr, image + XSAVE_MXCSR, 4);

@@ -85,7 +85,8 @@ u64 x87_pointer(const struct x86_cpu *cpu, u64 value)
 
 void x87_load_image(struct x86_cpu *cpu, const u8 *image, bool wide)
 {
-	*fx_u16(cpu, FX_FCW) = (load_u16(image + FX_FCW) & FCW_VALID) | FCW_FIXED;
+	*fx_u16(cpu, FX_FCW) = (load_u16(image + FX_FCW) & FCW_VALID) |
+			       FCW_FIXED;
 	*fx_u16(cpu, FX_FSW) = load_u16(image + FX_FSW);
 	*fx_u16(cpu, FX_FTW) = image[FX_FTW];
 	*fx_u16(cpu, FX_FOP) = load_u16(image + FX_FOP) & FOP_MASK;
@@ -137,8 +138,7 @@ void fpu_reset(struct x86_cpu *cpu, bool init)
 	if (init)
 		return; /* INIT keeps x87, MXCSR and the vector registers */
 	bytes_zero(cpu->xsave.bytes, XSAVE_SIZE);
-	*fx_u16(cpu, FX_FCW) = FCW_FIXED;
-	*fx_u16(cpu, FX_FTW) = 0xff; /* "5555H": all tags say zero */
+	*fx_u16(cpu, FX_FCW) = FCW_RESET;
 	*mxcsr_of(cpu) = MXCSR_RESET;
 }
 
@@ -155,15 +155,12 @@ void fpu_get_kvm(const struct x86_cpu *cpu, struct kvm_fpu *ret)
 	ret->last_ip = load_u64(x + FX_FIP);
 	ret->last_dp = load_u64(x + FX_FDP);
 	bytes_copy(ret->xmm, x + XSAVE_XMM, 256);
-	ret->mxcsr = load_u32(x + XSAVE_MXCSR);
 }
 
 int fpu_set_kvm(struct x86_cpu *cpu, const struct kvm_fpu *fpu)
 {
 	u8 image[XSAVE_XMM];
 
-	if (fpu->mxcsr & ~MXCSR_VALID)
-		return -EINVAL_ERRNO;
 	bytes_zero(image, sizeof(image));
 	bytes_copy(image + XSAVE_ST, fpu->fpr, 128);
 	bytes_copy(image + FX_FCW, &fpu->fcw, 2);
@@ -174,7 +171,6 @@ int fpu_set_kvm(struct x86_cpu *cpu, const struct kvm_fpu *fpu)
 	bytes_copy(image + FX_FDP, &fpu->last_dp, 8);
 	x87_load_image(cpu, image, true);
 	bytes_copy(cpu->xsave.bytes + XSAVE_XMM, fpu->xmm, 256);
-	*mxcsr_of(cpu) = fpu->mxcsr;
 	return 0;
 }
 
@@ -206,12 +202,14 @@ int xsave_set(struct x86_cpu *cpu, const struct kvm_xsave *xsave)
 		x87_load_image(cpu, from, true);
 	else
 		x87_init(cpu);
-	*mxcsr_of(cpu) = bv ? load_u32(from + XSAVE_MXCSR) : MXCSR_RESET;
+	*mxcsr_of(cpu) = bv & XCR0_SSE ? load_u32(from + XSAVE_MXCSR)
+				       : MXCSR_RESET;
 	bytes_zero(cpu->xsave.bytes + XSAVE_XMM, 256);
 	bytes_zero(cpu->xsave.bytes + XSAVE_YMMH, 256);
 	if (bv & XCR0_SSE)
 		bytes_copy(cpu->xsave.bytes + XSAVE_XMM, from + XSAVE_XMM, 256);
 	if (bv & XCR0_AVX)
-		bytes_copy(cpu->xsave.bytes + XSAVE_YMMH, from + XSAVE_YMMH, 256);
+		bytes_copy(cpu->xsave.bytes + XSAVE_YMMH, from + XSAVE_YMMH,
+			   256);
 	return 0;
 }

@@ -17,8 +17,16 @@
 #include "engine/core/fpu/state.h"
 
 enum operation {
-	NO_OPERATION, ADD, SUB, MUL, DIV, ADDSUB, HORIZONTAL_ADD, HORIZONTAL_SUB,
-	NARROW, FUSED,
+	NO_OPERATION,
+	ADD,
+	SUB,
+	MUL,
+	DIV,
+	ADDSUB,
+	HORIZONTAL_ADD,
+	HORIZONTAL_SUB,
+	NARROW,
+	FUSED,
 };
 
 /* What the row computes, and on what. */
@@ -115,7 +123,8 @@ static bool mul_inexact(struct number x, struct number y, u32 precision)
 	return bits128((unsigned __int128)x.mantissa * y.mantissa) > precision;
 }
 
-static bool add_inexact(struct number x, struct number y, bool subtract, u32 precision)
+static bool add_inexact(struct number x, struct number y, bool subtract,
+			u32 precision)
 {
 	y.negative ^= subtract;
 	return sum_inexact(x.mantissa, x.negative, x.exponent, y, precision);
@@ -136,8 +145,8 @@ static bool fused_inexact(const struct insn *in, const struct shape *s,
 
 	z.negative ^= subtract;
 	return sum_inexact((unsigned __int128)x.mantissa * y.mantissa,
-			   x.negative ^ y.negative ^ negate, x.exponent + y.exponent,
-			   z, s->precision);
+			   x.negative ^ y.negative ^ negate,
+			   x.exponent + y.exponent, z, s->precision);
 }
 
 static bool lane_inexact(const struct insn *in, const struct shape *s,
@@ -270,7 +279,8 @@ static u32 lane_flags(struct x86_cpu *cpu, const struct insn *in,
 		      const struct shape *s, const struct vec_operands *from,
 		      const void *thunk, u32 use, u32 i)
 {
-	bool pair = s->operation == HORIZONTAL_ADD || s->operation == HORIZONTAL_SUB;
+	bool pair = s->operation == HORIZONTAL_ADD ||
+		    s->operation == HORIZONTAL_SUB;
 	u32 places = pair ? 1u << s->x : 7u;
 	u32 mxcsr = *mxcsr_of(cpu);
 	u32 unmasked = ~(mxcsr >> MXCSR_MASK_SHIFT);
@@ -290,7 +300,8 @@ static u32 lanes_flags(struct x86_cpu *cpu, const struct insn *in,
 		       struct shape s, const struct vec_operands *v,
 		       const void *thunk, u32 use)
 {
-	bool pair = s.operation == HORIZONTAL_ADD || s.operation == HORIZONTAL_SUB;
+	bool pair = s.operation == HORIZONTAL_ADD ||
+		    s.operation == HORIZONTAL_SUB;
 	u8 second = s.y;
 	u32 flags = 0;
 
@@ -388,7 +399,8 @@ static u32 dot_flags(struct x86_cpu *cpu, const struct insn *in,
 		     const struct vec_operands *v)
 {
 	bool vex = in->flags & INSN_VEX;
-	struct dot d = {.imm = (u32)in->imm, .lanes = in->flags & INSN_VEX_L ? 2 : 1};
+	struct dot d = {.imm = (u32)in->imm,
+			.lanes = in->flags & INSN_VEX_L ? 2 : 1};
 	bool single = in->opcode == 0x40;
 
 	d.multiply = single ? INSN_MULPS : INSN_MULPD;
@@ -411,20 +423,22 @@ static u32 dot_flags(struct x86_cpu *cpu, const struct insn *in,
 	return d.flags;
 }
 
-u32 simd_trap_flags(struct x86_cpu *cpu, const struct insn *in, const void *thunk,
-		    const struct vec_operands *v, u32 use, u32 raised)
+u32 simd_trap_flags(struct x86_cpu *cpu, const struct insn *in,
+		    const void *thunk, const struct vec_operands *v, u32 use,
+		    u32 raised)
 {
 	u32 unmasked = raised & ~(*mxcsr_of(cpu) >> MXCSR_MASK_SHIFT);
 	struct shape s;
 
-	if (in->id == INSN_DPPS || in->id == INSN_DPPD || in->id == INSN_VDPPS ||
-	    in->id == INSN_VDPPD)
+	if (in->id == INSN_DPPS || in->id == INSN_DPPD ||
+	    in->id == INSN_VDPPS || in->id == INSN_VDPPD)
 		return dot_flags(cpu, in, v);
 	if (unmasked & MXCSR_BEFORE)
 		return raised & MXCSR_BEFORE;
 	if (!(unmasked & (MXCSR_OE | MXCSR_UE)))
 		return raised;
 	s = shape_of(in);
-	return s.operation == NO_OPERATION ? raised
-					   : lanes_flags(cpu, in, s, v, thunk, use);
+	return s.operation == NO_OPERATION
+		       ? raised
+		       : lanes_flags(cpu, in, s, v, thunk, use);
 }

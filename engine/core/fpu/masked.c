@@ -33,13 +33,13 @@ static bool element_on(const struct wide *mask, u32 index, u32 size)
 
 /*
  * A masked store: nothing is written when one of its elements would fault, so
- * a store over a page's end is probed first.
+ * a store over a page's end is probed first. Its elements follow each other
+ * from the masked offset on, also over the end of 32-bit addresses.
  */
 struct masked_store {
 	u64 offset; /* of element 0 */
 	u32 size;   /* of one element */
 	u32 count;
-	bool whole; /* masked-off elements fault too: MASKMOVQ, MASKMOVDQU */
 	const u8 *data;
 	struct wide mask;
 };
@@ -49,40 +49,41 @@ static int probe_range(struct x86_cpu *cpu, const struct insn *in, u64 offset,
 {
 	int rc;
 
-	offset &= address_mask[in->addr_size];
 	rc = segment_check(cpu, in->seg, offset, size, true);
 	if (rc)
 		return rc;
-	return linear_probe(cpu, (cpu->segment_base[in->seg] + offset) &
-					 cpu->linear_mask,
-			    size, true, insn_fault_seg(in));
+	return linear_probe(
+		cpu, (cpu->segment_base[in->seg] + offset) & cpu->linear_mask,
+		size, true, insn_fault_seg(in));
 }
 
+/*
+ * From the first to the last element that is on. Where that lies in two pages,
+ * CR2 shows the first byte if its page faults, else the last.
+ */
 static int store_probe(struct x86_cpu *cpu, const struct insn *in,
 		       const struct masked_store *s)
 {
-	u64 base = cpu->segment_base[in->seg];
+	u64 base = cpu->segment_base[in->seg] + s->offset;
+	u32 first = 0, end = s->count;
+	int rc;
 
-	if (s->whole)
-		return probe_range(cpu, in, s->offset, s->size * s->count);
-	if (((base + s->offset) & 0xfff) + s->size * s->count <= 4096)
+	if ((base & 0xfff) + s->size * s->count <= 4096)
 		return X86_OK;
-	for (u32 i = 0; i < s->count; i++) {
-		int rc;
-
-		if (!element_on(&s->mask, i, s->size))
-			continue;
-		rc = probe_range(cpu, in, s->offset + i * s->size, s->size);
-		if (rc)
-			return rc;
-	}
-	return X86_OK;
+	while (first < end && !element_on(&s->mask, first, s->size))
+		first++;
+	while (first < end && !element_on(&s->mask, end - 1, s->size))
+		end--;
+	if (((base + first * s->size) & 0xfff) + (end - first) * s->size <= 4096)
+		return X86_OK;
+	rc = probe_range(cpu, in, s->offset + first * s->size, 1);
+	return rc ? rc : probe_range(cpu, in, s->offset + end * s->size - 1, 1);
 }
 
-static int store_elements(struct x86_cpu *cpu, const struct insn *in,
-			  const struct masked_store *s)
+static int store_write(struct x86_cpu *cpu, const struct insn *in,
+		       const struct masked_store *s)
 {
-	int rc = store_probe(cpu, in, s);
+	int rc = X86_OK;
 
 	for (u32 i = 0; i < s->count && !rc; i++)
 		if (element_on(&s->mask, i, s->size))
@@ -91,33 +92,42 @@ static int store_elements(struct x86_cpu *cpu, const struct insn *in,
 	return rc;
 }
 
-/* MASKMOVQ, MASKMOVDQU: to [DS:rDI]; the decoder leaves the segment in seg. */
+/*
+ * MASKMOVQ, MASKMOVDQU: to [DS:rDI]; the decoder leaves the segment in seg.
+ * All of it must be writable, whatever the mask says; the upper eight bytes are
+ * looked at first.
+ */
+static int store_bytes(struct x86_cpu *cpu, const struct insn *in,
+		       const u8 *data, const u8 *mask, u32 count)
+{
+	struct masked_store store = {.size = 1,
+				     .count = count, .data = data};
+	int rc = X86_OK;
+
+	store.offset = cpu->gpr[RDI] & address_mask[in->addr_size];
+	bytes_copy(store.mask.byte, mask, count);
+	for (u32 at = count; at && !rc; at -= 8)
+		rc = probe_range(cpu, in, store.offset + at - 8, 8);
+	return rc ? rc : store_write(cpu, in, &store);
+}
+
 static int exec_maskmovdqu(struct x86_cpu *cpu, const struct insn *in)
 {
-	struct masked_store store = {.offset = cpu->gpr[RDI], .size = 1, .count = 16,
-				     .whole = true};
 	int rc = gate_vec(cpu, in);
 
-	if (rc)
-		return rc;
-	store.data = (const u8 *)xmm(cpu, in->reg);
-	wide_get(cpu, in->rm, &store.mask);
-	return store_elements(cpu, in, &store);
+	return rc ? rc : store_bytes(cpu, in, (const u8 *)xmm(cpu, in->reg),
+				     (const u8 *)xmm(cpu, in->rm), 16);
 }
 
 static int exec_maskmovq(struct x86_cpu *cpu, const struct insn *in)
 {
-	struct masked_store store = {.offset = cpu->gpr[RDI], .size = 1, .count = 8,
-				     .whole = true};
 	u64 data = mmx_get(cpu, in->reg);
 	u64 mask = mmx_get(cpu, in->rm);
 	int rc = gate_mmx(cpu);
 
 	if (rc)
 		return rc;
-	store.data = (const u8 *)&data;
-	bytes_copy(store.mask.byte, &mask, 8);
-	rc = store_elements(cpu, in, &store);
+	rc = store_bytes(cpu, in, (const u8 *)&data, (const u8 *)&mask, 8);
 	if (rc == X86_OK || rc == X86_FAULT)
 		mmx_enter(cpu);
 	return rc;
@@ -128,7 +138,7 @@ static u32 maskmov_size(const struct insn *in)
 	return in->id == INSN_VMASKMOVPD || in->id == INSN_VPMASKMOVQ ? 8 : 4;
 }
 
-static int exec_vmaskmov_load(struct x86_cpu *cpu, const struct insn *in)
+static int vmaskmov_load(struct x86_cpu *cpu, const struct insn *in)
 {
 	u32 bytes = in->flags & INSN_VEX_L ? 32 : 16;
 	u32 size = maskmov_size(in);
@@ -152,7 +162,7 @@ static int exec_vmaskmov_load(struct x86_cpu *cpu, const struct insn *in)
 	return X86_OK;
 }
 
-static int exec_vmaskmov_store(struct x86_cpu *cpu, const struct insn *in)
+static int vmaskmov_store(struct x86_cpu *cpu, const struct insn *in)
 {
 	u32 bytes = in->flags & INSN_VEX_L ? 32 : 16;
 	struct masked_store store = {.offset = insn_offset(cpu, in)};
@@ -166,15 +176,16 @@ static int exec_vmaskmov_store(struct x86_cpu *cpu, const struct insn *in)
 	store.data = data.byte;
 	wide_get(cpu, in->reg, &data);
 	wide_get(cpu, in->vvvv, &store.mask);
-	return store_elements(cpu, in, &store);
+	rc = store_probe(cpu, in, &store);
+	return rc ? rc : store_write(cpu, in, &store);
 }
 
 struct gather {
-	u32 count;      /* elements */
-	u32 size;       /* of one, 4 or 8 bytes */
+	u32 count;	/* elements */
+	u32 size;	/* of one, 4 or 8 bytes */
 	u32 index_size; /* 4 or 8 bytes */
 	u32 mask_bytes; /* the vector's length, 16 or 32 */
-	bool done;      /* an element was loaded */
+	bool done;	/* an element was loaded */
 	struct wide index, mask, result;
 };
 
@@ -183,14 +194,17 @@ static void gather_shape(const struct insn *in, struct gather *g)
 	u32 bytes = in->flags & INSN_VEX_L ? 32 : 16;
 
 	switch ((enum insn_id)in->id) {
-	case INSN_VGATHERDPS: case INSN_VPGATHERDD:
+	case INSN_VGATHERDPS:
+	case INSN_VPGATHERDD:
 		g->size = g->index_size = 4;
 		break;
-	case INSN_VGATHERDPD: case INSN_VPGATHERDQ:
+	case INSN_VGATHERDPD:
+	case INSN_VPGATHERDQ:
 		g->size = 8;
 		g->index_size = 4;
 		break;
-	case INSN_VGATHERQPS: case INSN_VPGATHERQD:
+	case INSN_VGATHERQPS:
+	case INSN_VPGATHERQD:
 		g->size = 4;
 		g->index_size = 8;
 		break;
@@ -218,7 +232,8 @@ static u64 gather_offset(const struct x86_cpu *cpu, const struct insn *in,
 	} else {
 		bytes_copy(&index, g->index.byte + 8 * i, 8);
 	}
-	return base + (index << in->scale) + (u64)(s64)in->disp;
+	return (base + (index << in->scale) + (u64)(s64)in->disp) &
+	       address_mask[in->addr_size];
 }
 
 static void gather_begin(struct x86_cpu *cpu, const struct insn *in,
@@ -230,16 +245,17 @@ static void gather_begin(struct x86_cpu *cpu, const struct insn *in,
 	wide_get(cpu, in->reg, &g->result);
 	/* The mask is spread over each element before the first access. */
 	for (u32 i = 0; i < g->mask_bytes; i += g->size)
-		__builtin_memset(g->mask.byte + i,
-				 element_on(&g->mask, i / g->size, g->size) ? 0xff : 0,
-				 g->size);
+		__builtin_memset(
+			g->mask.byte + i,
+			element_on(&g->mask, i / g->size, g->size) ? 0xff : 0,
+			g->size);
 	bytes_zero(g->mask.byte + g->mask_bytes, 32 - g->mask_bytes);
 }
 
 /* Puts down what was done: all of it, or up to a fault. What a fault leaves
  * past the elements follows current Intel parts. */
-static void gather_end(struct x86_cpu *cpu, const struct insn *in, struct gather *g,
-		       bool complete)
+static void gather_end(struct x86_cpu *cpu, const struct insn *in,
+		       struct gather *g, bool complete)
 {
 	u32 from = complete ? g->count * g->size : g->mask_bytes;
 
@@ -251,7 +267,7 @@ static void gather_end(struct x86_cpu *cpu, const struct insn *in, struct gather
 	wide_set(cpu, in->vvvv, &g->mask);
 }
 
-static int exec_gather(struct x86_cpu *cpu, const struct insn *in)
+static int gather(struct x86_cpu *cpu, const struct insn *in)
 {
 	struct gather g;
 	int rc = gate_avx(cpu);
@@ -277,6 +293,21 @@ static int exec_gather(struct x86_cpu *cpu, const struct insn *in)
 	return rc;
 }
 
+/* None of these is concerned by alignment checks. */
+#define UNCHECKED(name)                                                       \
+	static int exec_##name(struct x86_cpu *cpu, const struct insn *in)    \
+	{                                                                     \
+		struct x86_tlb *tlb = alignment_ignore(cpu);                  \
+		int rc = name(cpu, in);                                       \
+                                                                              \
+		alignment_restore(cpu, tlb);                                  \
+		return rc;                                                    \
+	}
+
+UNCHECKED(vmaskmov_load)
+UNCHECKED(vmaskmov_store)
+UNCHECKED(gather)
+
 insn_exec_fn vec_masked_bind(const struct insn *in)
 {
 	switch ((enum insn_id)in->id) {
@@ -285,14 +316,22 @@ insn_exec_fn vec_masked_bind(const struct insn *in)
 	case INSN_MASKMOVDQU:
 	case INSN_VMASKMOVDQU:
 		return exec_maskmovdqu;
-	case INSN_VMASKMOVPS: case INSN_VMASKMOVPD:
-		return in->opcode >= 0x2e ? exec_vmaskmov_store : exec_vmaskmov_load;
-	case INSN_VPMASKMOVD: case INSN_VPMASKMOVQ:
-		return in->opcode == 0x8e ? exec_vmaskmov_store : exec_vmaskmov_load;
-	case INSN_VGATHERDPD: case INSN_VGATHERDPS:
-	case INSN_VGATHERQPD: case INSN_VGATHERQPS:
-	case INSN_VPGATHERDD: case INSN_VPGATHERDQ:
-	case INSN_VPGATHERQD: case INSN_VPGATHERQQ:
+	case INSN_VMASKMOVPS:
+	case INSN_VMASKMOVPD:
+		return in->opcode >= 0x2e ? exec_vmaskmov_store
+					  : exec_vmaskmov_load;
+	case INSN_VPMASKMOVD:
+	case INSN_VPMASKMOVQ:
+		return in->opcode == 0x8e ? exec_vmaskmov_store
+					  : exec_vmaskmov_load;
+	case INSN_VGATHERDPD:
+	case INSN_VGATHERDPS:
+	case INSN_VGATHERQPD:
+	case INSN_VGATHERQPS:
+	case INSN_VPGATHERDD:
+	case INSN_VPGATHERDQ:
+	case INSN_VPGATHERQD:
+	case INSN_VPGATHERQQ:
 		return exec_gather;
 	default:
 		return NULL;

@@ -605,21 +605,37 @@ static insn_exec_fn logic_bind(const struct insn *in)
 	if (insn_rows[in->row].attr & ROW_MMX)
 		return NULL;
 	switch ((enum insn_id)in->id) {
-	case INSN_PAND: case INSN_ANDPS: case INSN_ANDPD:
+	case INSN_PAND:
+	case INSN_ANDPS:
+	case INSN_ANDPD:
 		return exec_and;
-	case INSN_PANDN: case INSN_ANDNPS: case INSN_ANDNPD:
+	case INSN_PANDN:
+	case INSN_ANDNPS:
+	case INSN_ANDNPD:
 		return exec_andn;
-	case INSN_POR: case INSN_ORPS: case INSN_ORPD:
+	case INSN_POR:
+	case INSN_ORPS:
+	case INSN_ORPD:
 		return exec_or;
-	case INSN_PXOR: case INSN_XORPS: case INSN_XORPD:
+	case INSN_PXOR:
+	case INSN_XORPS:
+	case INSN_XORPD:
 		return exec_xor;
-	case INSN_VPAND: case INSN_VANDPS: case INSN_VANDPD:
+	case INSN_VPAND:
+	case INSN_VANDPS:
+	case INSN_VANDPD:
 		return exec_vand;
-	case INSN_VPANDN: case INSN_VANDNPS: case INSN_VANDNPD:
+	case INSN_VPANDN:
+	case INSN_VANDNPS:
+	case INSN_VANDNPD:
 		return exec_vandn;
-	case INSN_VPOR: case INSN_VORPS: case INSN_VORPD:
+	case INSN_VPOR:
+	case INSN_VORPS:
+	case INSN_VORPD:
 		return exec_vor;
-	case INSN_VPXOR: case INSN_VXORPS: case INSN_VXORPD:
+	case INSN_VPXOR:
+	case INSN_VXORPS:
+	case INSN_VXORPD:
 		return exec_vxor;
 	default:
 		return NULL;
@@ -629,14 +645,20 @@ static insn_exec_fn logic_bind(const struct insn *in)
 static insn_exec_fn lane_bind(const struct insn *in)
 {
 	switch ((enum insn_id)in->id) {
-	case INSN_VBROADCASTSS: case INSN_VBROADCASTSD:
-	case INSN_VBROADCASTF128: case INSN_VBROADCASTI128:
-	case INSN_VPBROADCASTB: case INSN_VPBROADCASTW:
-	case INSN_VPBROADCASTD: case INSN_VPBROADCASTQ:
+	case INSN_VBROADCASTSS:
+	case INSN_VBROADCASTSD:
+	case INSN_VBROADCASTF128:
+	case INSN_VBROADCASTI128:
+	case INSN_VPBROADCASTB:
+	case INSN_VPBROADCASTW:
+	case INSN_VPBROADCASTD:
+	case INSN_VPBROADCASTQ:
 		return exec_broadcast;
-	case INSN_VEXTRACTF128: case INSN_VEXTRACTI128:
+	case INSN_VEXTRACTF128:
+	case INSN_VEXTRACTI128:
 		return exec_extract128;
-	case INSN_VINSERTF128: case INSN_VINSERTI128:
+	case INSN_VINSERTF128:
+	case INSN_VINSERTI128:
 		return exec_insert128;
 	default:
 		return logic_bind(in);
@@ -648,28 +670,44 @@ static insn_exec_fn part_bind(const struct insn *in)
 	bool store = in->opcode & 1; /* of the pairs 10/11, 12/13, 16/17 */
 
 	switch ((enum insn_id)in->id) {
-	case INSN_MOVSS: case INSN_MOVSD_VEC: case INSN_VMOVSS: case INSN_VMOVSD:
+	case INSN_MOVSS:
+	case INSN_MOVSD_VEC:
+	case INSN_VMOVSS:
+	case INSN_VMOVSD:
 		return store ? exec_scalar_store : exec_scalar_load;
-	case INSN_MOVLPS: case INSN_MOVLPD: case INSN_VMOVLPS: case INSN_VMOVLPD:
-	case INSN_MOVHLPS: case INSN_VMOVHLPS:
+	case INSN_MOVLPS:
+	case INSN_MOVLPD:
+	case INSN_VMOVLPS:
+	case INSN_VMOVLPD:
+	case INSN_MOVHLPS:
+	case INSN_VMOVHLPS:
 		return store ? exec_low_store : exec_low_load;
-	case INSN_MOVHPS: case INSN_MOVHPD: case INSN_VMOVHPS: case INSN_VMOVHPD:
-	case INSN_MOVLHPS: case INSN_VMOVLHPS:
+	case INSN_MOVHPS:
+	case INSN_MOVHPD:
+	case INSN_VMOVHPS:
+	case INSN_VMOVHPD:
+	case INSN_MOVLHPS:
+	case INSN_VMOVLHPS:
 		return store ? exec_high_store : exec_high_load;
-	case INSN_MOVQ_LOAD: case INSN_VMOVQ_LOAD:
+	case INSN_MOVQ_LOAD:
+	case INSN_VMOVQ_LOAD:
 		return exec_movq_load;
-	case INSN_MOVQ_STORE: case INSN_VMOVQ_STORE:
+	case INSN_MOVQ_STORE:
+	case INSN_VMOVQ_STORE:
 		return exec_movq_store;
-	case INSN_MOVD_TO_VEC: case INSN_VMOVD_TO_VEC:
+	case INSN_MOVD_TO_VEC:
+	case INSN_VMOVD_TO_VEC:
 		return exec_movd_to_vec;
-	case INSN_MOVD_FROM_VEC: case INSN_VMOVD_FROM_VEC:
+	case INSN_MOVD_FROM_VEC:
+	case INSN_VMOVD_FROM_VEC:
 		return exec_movd_from_vec;
 	case INSN_MOVD_TO_MMX:
 		return exec_movd_to_mmx;
 	case INSN_MOVD_FROM_MMX:
 		return exec_movd_from_mmx;
 	case INSN_MOVQ_MMX:
-		return in->opcode == 0x6f ? exec_movq_mmx_load : exec_movq_mmx_store;
+		return in->opcode == 0x6f ? exec_movq_mmx_load
+					  : exec_movq_mmx_store;
 	case INSN_MOVNTQ:
 		return exec_movq_mmx_store;
 	case INSN_MOVQ2DQ:
@@ -684,16 +722,32 @@ static insn_exec_fn part_bind(const struct insn *in)
 insn_exec_fn vec_move_bind(const struct insn *in)
 {
 	switch ((enum insn_id)in->id) {
-	case INSN_MOVAPS: case INSN_MOVAPD: case INSN_VMOVAPS: case INSN_VMOVAPD:
+	case INSN_MOVAPS:
+	case INSN_MOVAPD:
+	case INSN_VMOVAPS:
+	case INSN_VMOVAPD:
 		return whole_bind(in, in->opcode == 0x29);
-	case INSN_MOVUPS: case INSN_MOVUPD: case INSN_VMOVUPS: case INSN_VMOVUPD:
+	case INSN_MOVUPS:
+	case INSN_MOVUPD:
+	case INSN_VMOVUPS:
+	case INSN_VMOVUPD:
 		return whole_bind(in, in->opcode == 0x11);
-	case INSN_MOVDQA: case INSN_MOVDQU: case INSN_VMOVDQA: case INSN_VMOVDQU:
+	case INSN_MOVDQA:
+	case INSN_MOVDQU:
+	case INSN_VMOVDQA:
+	case INSN_VMOVDQU:
 		return whole_bind(in, in->opcode == 0x7f);
-	case INSN_LDDQU: case INSN_VLDDQU: case INSN_MOVNTDQA: case INSN_VMOVNTDQA:
+	case INSN_LDDQU:
+	case INSN_VLDDQU:
+	case INSN_MOVNTDQA:
+	case INSN_VMOVNTDQA:
 		return whole_bind(in, false);
-	case INSN_MOVNTPS: case INSN_MOVNTPD: case INSN_MOVNTDQ:
-	case INSN_VMOVNTPS: case INSN_VMOVNTPD: case INSN_VMOVNTDQ:
+	case INSN_MOVNTPS:
+	case INSN_MOVNTPD:
+	case INSN_MOVNTDQ:
+	case INSN_VMOVNTPS:
+	case INSN_VMOVNTPD:
+	case INSN_VMOVNTDQ:
 		return whole_bind(in, true);
 	default:
 		return part_bind(in);

@@ -5,8 +5,8 @@
  */
 #include "engine/core/fpu/state.h"
 
-int vec_linear(struct x86_cpu *cpu, const struct insn *in, u32 size,
-		   bool write, gva_t *ret_address)
+int vec_linear(struct x86_cpu *cpu, const struct insn *in, u32 size, bool write,
+	       gva_t *ret_address)
 {
 	u64 offset = insn_offset(cpu, in);
 	u8 fast = write ? SEG_FAST_WRITE : SEG_FAST_READ;
@@ -21,18 +21,30 @@ int vec_linear(struct x86_cpu *cpu, const struct insn *in, u32 size,
 	return X86_OK;
 }
 
-/* A misaligned address that is not canonical either: the stack's #SS wins. */
-static int raise_misaligned(struct x86_cpu *cpu, const struct insn *in, gva_t address)
+static bool canonical(const struct x86_cpu *cpu, gva_t address)
 {
 	u32 bits = cpu->cr4 & CR4_LA57 ? 57 : 48;
-	bool canonical = !cpu->long_mode ||
-			 (u64)((s64)(address << (64 - bits)) >> (64 - bits)) == address;
 
-	return canonical ? raise_gp0(cpu) : raise_segment(cpu, insn_fault_seg(in));
+	return !cpu->long_mode ||
+	       (u64)((s64)(address << (64 - bits)) >> (64 - bits)) == address;
+}
+
+/*
+ * Vectors: #GP. State areas: the address is looked at before its alignment, and
+ * under alignment checks a field that is not on its own boundary is #AC.
+ */
+static int raise_misaligned(struct x86_cpu *cpu, const struct insn *in,
+			    gva_t address, bool area)
+{
+	if (area && !canonical(cpu, address))
+		return raise_segment(cpu, insn_fault_seg(in));
+	if (area && cpu->tlb == cpu->tlbs[TLB_ALIGN] && address & 3)
+		return raise_error(cpu, VECTOR_AC, 0);
+	return raise_gp0(cpu);
 }
 
 int vec_align(struct x86_cpu *cpu, const struct insn *in, u32 size, u32 align,
-		  bool write)
+	      bool write)
 {
 	u64 guess = cpu->segment_base[in->seg] + insn_offset(cpu, in);
 	gva_t address;
@@ -41,7 +53,7 @@ int vec_align(struct x86_cpu *cpu, const struct insn *in, u32 size, u32 align,
 	if (likely(!(guess & (align - 1))))
 		return X86_OK;
 	rc = vec_linear(cpu, in, size, write, &address);
-	return rc ? rc : raise_misaligned(cpu, in, address);
+	return rc ? rc : raise_misaligned(cpu, in, address, size > align);
 }
 
 static bool tlb_has(const struct x86_cpu *cpu, gva_t address, bool write)
@@ -52,8 +64,8 @@ static bool tlb_has(const struct x86_cpu *cpu, gva_t address, bool write)
 	       tlb_tag(cpu, address, address);
 }
 
-int area_probe(struct x86_cpu *cpu, const struct insn *in, gva_t address, u32 size,
-	       bool write)
+int area_probe(struct x86_cpu *cpu, const struct insn *in, gva_t address,
+	       u32 size, bool write)
 {
 	u32 seg = insn_fault_seg(in);
 	gva_t last = (address + size - 1) & cpu->linear_mask;
@@ -61,6 +73,8 @@ int area_probe(struct x86_cpu *cpu, const struct insn *in, gva_t address, u32 si
 
 	if (likely(tlb_has(cpu, last, write) && tlb_has(cpu, address, write)))
 		return X86_OK;
+	if (!canonical(cpu, address))
+		return raise_segment(cpu, seg);
 	rc = linear_probe(cpu, last, 1, write, seg);
 	return rc ? rc : linear_probe(cpu, address, size, write, seg);
 }
@@ -83,7 +97,8 @@ int area_write(struct x86_cpu *cpu, gva_t address, const void *data, u32 size,
 		from += 8;
 		size -= 8;
 	}
-	return rc || !size ? rc : linear_write_slow(cpu, address, from, size, seg);
+	return rc || !size ? rc
+			   : linear_write_slow(cpu, address, from, size, seg);
 }
 
 int area_read(struct x86_cpu *cpu, gva_t address, void *data, u32 size, u32 seg)
@@ -106,7 +121,7 @@ int area_read(struct x86_cpu *cpu, gva_t address, void *data, u32 size, u32 seg)
 	return rc || !size ? rc : linear_read_slow(cpu, address, to, size, seg);
 }
 
-int vec_read(struct x86_cpu *cpu, const struct insn *in, void *data)
+static int sized_read(struct x86_cpu *cpu, const struct insn *in, void *data)
 {
 	u32 size = 1u << in->op_size;
 
@@ -132,7 +147,7 @@ int vec_read(struct x86_cpu *cpu, const struct insn *in, void *data)
 	}
 }
 
-int vec_write(struct x86_cpu *cpu, const struct insn *in, const void *data)
+static int sized_write(struct x86_cpu *cpu, const struct insn *in, const void *data)
 {
 	u32 size = 1u << in->op_size;
 
@@ -158,12 +173,43 @@ int vec_write(struct x86_cpu *cpu, const struct insn *in, const void *data)
 	}
 }
 
+/* Half-precision numbers in memory are never checked by EFLAGS.AC. */
+static bool is_half_precision(const struct insn *in)
+{
+	return in->id == INSN_VCVTPH2PS || in->id == INSN_VCVTPS2PH;
+}
+
+int vec_read(struct x86_cpu *cpu, const struct insn *in, void *data)
+{
+	struct x86_tlb *tlb;
+	int rc;
+
+	if (likely(!is_half_precision(in)))
+		return sized_read(cpu, in, data);
+	tlb = alignment_ignore(cpu);
+	rc = sized_read(cpu, in, data);
+	alignment_restore(cpu, tlb);
+	return rc;
+}
+
+int vec_write(struct x86_cpu *cpu, const struct insn *in, const void *data)
+{
+	struct x86_tlb *tlb;
+	int rc;
+
+	if (likely(!is_half_precision(in)))
+		return sized_write(cpu, in, data);
+	tlb = alignment_ignore(cpu);
+	rc = sized_write(cpu, in, data);
+	alignment_restore(cpu, tlb);
+	return rc;
+}
+
 int element_read(struct x86_cpu *cpu, const struct insn *in, u64 offset,
 		 void *data, u32 size)
 {
 	u32 seg = insn_fault_seg(in);
 
-	offset &= address_mask[in->addr_size];
 	switch (size) {
 	case 1:
 		return segment_read(cpu, in->seg, offset, data, 1, seg);
@@ -181,7 +227,6 @@ int element_write(struct x86_cpu *cpu, const struct insn *in, u64 offset,
 {
 	u32 seg = insn_fault_seg(in);
 
-	offset &= address_mask[in->addr_size];
 	switch (size) {
 	case 1:
 		return segment_write(cpu, in->seg, offset, data, 1, seg);

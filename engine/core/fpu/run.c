@@ -27,8 +27,8 @@ enum place { AT_NONE, AT_REG, AT_RM, AT_VVVV, AT_IS4, AT_IMM, AT_XMM0 };
 enum file { FILE_NONE, FILE_VEC, FILE_MMX, FILE_GPR };
 
 struct kind {
-	u8 place; /* enum place */
-	u8 file;  /* enum file */
+	u8 place;  /* enum place */
+	u8 file;   /* enum file */
 	bool full; /* 256 bits when VEX.L is 1 */
 };
 
@@ -73,10 +73,14 @@ static const struct kind kinds[OP_COUNT] = {
 static bool string_compare(const struct insn *in)
 {
 	switch ((enum insn_id)in->id) {
-	case INSN_PCMPESTRI: case INSN_PCMPESTRM:
-	case INSN_PCMPISTRI: case INSN_PCMPISTRM:
-	case INSN_VPCMPESTRI: case INSN_VPCMPESTRM:
-	case INSN_VPCMPISTRI: case INSN_VPCMPISTRM:
+	case INSN_PCMPESTRI:
+	case INSN_PCMPESTRM:
+	case INSN_PCMPISTRI:
+	case INSN_PCMPISTRM:
+	case INSN_VPCMPESTRI:
+	case INSN_VPCMPESTRM:
+	case INSN_VPCMPISTRI:
+	case INSN_VPCMPISTRM:
 		return true;
 	default:
 		return false;
@@ -84,15 +88,18 @@ static bool string_compare(const struct insn *in)
 }
 
 /* The row's first thunk; NULL where the host cannot run it. */
-static inline const u8 *thunk_base(const struct x86_cpu *cpu, const struct insn *in)
+static inline const u8 *thunk_base(const struct x86_cpu *cpu,
+				   const struct insn *in)
 {
 	const struct fpu_host *host = cpu->ops->fpu;
 
-	return likely(host) ? host->thunk[in->row][in->flags / INSN_VEX_L & 3] : NULL;
+	return likely(host) ? host->thunk[in->row][in->flags / INSN_VEX_L & 3]
+			    : NULL;
 }
 
 /* The thunk for this instruction's imm8, which is 0 where it has none. */
-static inline const void *thunk_of(const struct x86_cpu *cpu, const struct insn *in)
+static inline const void *thunk_of(const struct x86_cpu *cpu,
+				   const struct insn *in)
 {
 	const u8 *thunk = thunk_base(cpu, in);
 
@@ -121,8 +128,9 @@ static inline u32 mxcsr_to_run(struct x86_cpu *cpu)
 {
 	u32 mxcsr = *mxcsr_of(cpu);
 
-	return likely((mxcsr & MXCSR_RESET) == MXCSR_RESET) ? mxcsr
-							    : mxcsr & ~MXCSR_FLAGS;
+	return likely((mxcsr & MXCSR_RESET) == MXCSR_RESET)
+		       ? mxcsr
+		       : mxcsr & ~MXCSR_FLAGS;
 }
 
 static bool any_unmasked(const struct x86_cpu *cpu, u32 raised)
@@ -194,9 +202,9 @@ u32 simd_run(struct x86_cpu *cpu, const struct insn *in, const void *thunk,
 /* One instruction's way through run_any(). */
 struct any {
 	const struct insn_row *row;
-	bool implied;  /* XMM0 takes place 0, ModRM.reg place 2 */
-	bool mmx;      /* MMX state is entered */
-	u32 use;       /* FPU_USE_* */
+	bool implied; /* XMM0 takes place 0, ModRM.reg place 2 */
+	bool mmx;     /* MMX state is entered */
+	u32 use;      /* FPU_USE_* */
 	struct vec_operands v;
 };
 
@@ -216,7 +224,8 @@ static u32 place_index(const struct any *a, u32 place)
 	}
 }
 
-static u32 place_register(const struct x86_cpu *cpu, const struct insn *in, u32 place)
+static u32 place_register(const struct x86_cpu *cpu, const struct insn *in,
+			  u32 place)
 {
 	switch (place) {
 	case AT_REG:
@@ -232,7 +241,8 @@ static u32 place_register(const struct x86_cpu *cpu, const struct insn *in, u32 
 	}
 }
 
-static int any_gate(struct x86_cpu *cpu, const struct insn *in, const struct any *a)
+static int any_gate(struct x86_cpu *cpu, const struct insn *in,
+		    const struct any *a)
 {
 	int rc;
 
@@ -348,7 +358,8 @@ static void any_store_string(struct x86_cpu *cpu, const struct insn *in,
 
 static void any_flags(struct x86_cpu *cpu, struct any *a)
 {
-	cpu->rflags = (cpu->rflags & ~(u64)FLAG_ARITH) | (a->v.rflags & FLAG_ARITH);
+	cpu->rflags = (cpu->rflags & ~(u64)FLAG_ARITH) |
+		      (a->v.rflags & FLAG_ARITH);
 }
 
 static void any_run(struct x86_cpu *cpu, const struct insn *in, struct any *a,
@@ -564,8 +575,10 @@ static int vex_read(struct x86_cpu *cpu, const struct insn *in,
 	return rc;
 }
 
-static inline __attribute__((always_inline)) int
-run_vex(struct x86_cpu *cpu, const struct insn *in, bool wide, bool memory, bool fp)
+static inline __attribute__((always_inline)) int run_vex(struct x86_cpu *cpu,
+							 const struct insn *in,
+							 bool wide, bool memory,
+							 bool fp)
 {
 	const struct fpu_host *host = cpu->ops->fpu;
 	const void *thunk = thunk_of(cpu, in);
@@ -602,10 +615,10 @@ run_vex(struct x86_cpu *cpu, const struct insn *in, bool wide, bool memory, bool
 	return simd_finish(cpu, raised);
 }
 
-#define RUN_VEX(name, wide, memory, fp)                              \
-	static int name(struct x86_cpu *cpu, const struct insn *in)  \
-	{                                                            \
-		return run_vex(cpu, in, wide, memory, fp);           \
+#define RUN_VEX(name, wide, memory, fp)                             \
+	static int name(struct x86_cpu *cpu, const struct insn *in) \
+	{                                                           \
+		return run_vex(cpu, in, wide, memory, fp);          \
 	}
 RUN_VEX(run_128_rr, false, false, false)
 RUN_VEX(run_128_rm, false, true, false)
@@ -654,7 +667,8 @@ static bool operands_are(const struct insn_row *row, u32 count,
 	for (u32 i = 0; i < 4; i++) {
 		const struct kind *kind = &kinds[row->op[i]];
 
-		if (i < count && (kind->place != places[i] || kind->file != FILE_VEC))
+		if (i < count &&
+		    (kind->place != places[i] || kind->file != FILE_VEC))
 			return false;
 		if (i >= count && row->op[i] != OP_NONE && row->op[i] != OP_Ib)
 			return false;
@@ -667,7 +681,8 @@ static insn_exec_fn vex_bind(const struct insn *in)
 	static const enum place three[] = {AT_REG, AT_VVVV, AT_RM};
 	static const enum place two[] = {AT_REG, AT_RM};
 	static const enum place group[] = {AT_VVVV, AT_RM};
-	static const insn_exec_fn fn[2][2][2] = { /* [wide][fp][memory] */
+	static const insn_exec_fn fn[2][2][2] = {
+		/* [wide][fp][memory] */
 		{{run_128_rr, run_128_rm}, {run_128_fp_rr, run_128_fp_rm}},
 		{{run_256_rr, run_256_rm}, {run_256_fp_rr, run_256_fp_rm}},
 	};
@@ -712,6 +727,7 @@ insn_exec_fn vec_run_bind(const struct insn *in)
 		return vex_bind(in);
 	if (row->attr & ROW_VEC)
 		return sse_bind(in);
-	return kinds[row->op[0]].file == FILE_MMX && row->op[1] != OP_RdMw ? run_mmx
-									   : run_any;
+	return kinds[row->op[0]].file == FILE_MMX && row->op[1] != OP_RdMw
+		       ? run_mmx
+		       : run_any;
 }

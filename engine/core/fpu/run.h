@@ -22,7 +22,8 @@ u32 simd_run(struct x86_cpu *cpu, const struct insn *in, const void *thunk,
  * The flags MXCSR gains when `raised` (of simd_run on operands *v) holds an
  * unmasked one.
  */
-u32 simd_trap_flags(struct x86_cpu *cpu, const struct insn *in, const void *thunk,
-		    const struct vec_operands *v, u32 use, u32 raised);
+u32 simd_trap_flags(struct x86_cpu *cpu, const struct insn *in,
+		    const void *thunk, const struct vec_operands *v, u32 use,
+		    u32 raised);
 
 #endif

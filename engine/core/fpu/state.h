@@ -24,25 +24,25 @@
 #define FX_FIP 8
 #define FX_FDP 16
 
-#define FCW_VALID 0x1f3fu /* what FLDCW and friends keep; bit 6 reads 1 */
-#define FCW_FIXED 0x0040u
+#define FCW_VALID      0x1f3fu /* what FLDCW and friends keep; bit 6 reads 1 */
+#define FCW_FIXED      0x0040u
 #define FSW_EXCEPTIONS 0x003fu
-#define FSW_IE 0x0001u
-#define FSW_SF 0x0040u
-#define FSW_ES 0x0080u
-#define FSW_C1 0x0200u
-#define FSW_TOP_SHIFT 11
-#define FSW_B 0x8000u
-#define FOP_MASK 0x07ffu
+#define FSW_IE	       0x0001u
+#define FSW_SF	       0x0040u
+#define FSW_ES	       0x0080u
+#define FSW_C1	       0x0200u
+#define FSW_TOP_SHIFT  11
+#define FSW_B	       0x8000u
+#define FOP_MASK       0x07ffu
 
-#define MXCSR_FLAGS 0x003fu
-#define MXCSR_OE 0x0008u
-#define MXCSR_UE 0x0010u
-#define MXCSR_PE 0x0020u
+#define MXCSR_FLAGS	 0x003fu
+#define MXCSR_OE	 0x0008u
+#define MXCSR_UE	 0x0010u
+#define MXCSR_PE	 0x0020u
 #define MXCSR_MASK_SHIFT 7
-#define MXCSR_DAZ 0x0040u
-#define MXCSR_FTZ 0x8000u
-#define MXCSR_VALID 0xffffu /* MXCSR_MASK; DAZ is in every 64-bit CPU */
+#define MXCSR_DAZ	 0x0040u
+#define MXCSR_FTZ	 0x8000u
+#define MXCSR_VALID	 0xffffu /* MXCSR_MASK; DAZ is in every 64-bit CPU */
 
 static inline u16 *fx_u16(struct x86_cpu *cpu, u32 offset)
 {
@@ -80,7 +80,8 @@ static inline int gate_sse(struct x86_cpu *cpu)
 {
 	if (unlikely(cpu->cr0 & CR0_EM || !(cpu->cr4 & CR4_OSFXSR)))
 		return raise_ud(cpu);
-	return unlikely(cpu->cr0 & CR0_TS) ? raise_fault(cpu, VECTOR_NM) : X86_OK;
+	return unlikely(cpu->cr0 & CR0_TS) ? raise_fault(cpu, VECTOR_NM)
+					   : X86_OK;
 }
 
 static inline int gate_avx(struct x86_cpu *cpu)
@@ -90,7 +91,8 @@ static inline int gate_avx(struct x86_cpu *cpu)
 	if (unlikely(!(cpu->cr4 & CR4_OSXSAVE) || (cpu->xcr0 & need) != need ||
 		     !protected_mode(cpu)))
 		return raise_ud(cpu);
-	return unlikely(cpu->cr0 & CR0_TS) ? raise_fault(cpu, VECTOR_NM) : X86_OK;
+	return unlikely(cpu->cr0 & CR0_TS) ? raise_fault(cpu, VECTOR_NM)
+					   : X86_OK;
 }
 
 static inline int gate_vec(struct x86_cpu *cpu, const struct insn *in)
@@ -104,7 +106,8 @@ static inline int gate_vec(struct x86_cpu *cpu, const struct insn *in)
 static inline int gate_pending(struct x86_cpu *cpu)
 {
 	return unlikely(*fx_u16(cpu, FX_FSW) & FSW_ES)
-		       ? raise_fault(cpu, VECTOR_MF) : X86_OK;
+		       ? raise_fault(cpu, VECTOR_MF)
+		       : X86_OK;
 }
 
 static inline int gate_x87(struct x86_cpu *cpu)
@@ -125,25 +128,43 @@ static inline int gate_mmx(struct x86_cpu *cpu)
 
 static inline int raise_simd(struct x86_cpu *cpu)
 {
-	return raise_fault(cpu, cpu->cr4 & CR4_OSXMMEXCPT ? VECTOR_XM : VECTOR_UD);
+	return raise_fault(cpu,
+			   cpu->cr4 & CR4_OSXMMEXCPT ? VECTOR_XM : VECTOR_UD);
 }
 
 /* The instruction's memory operand as a linear address of `size` bytes, after
  * the segment's checks. */
-int vec_linear(struct x86_cpu *cpu, const struct insn *in, u32 size,
-		   bool write, gva_t *ret_address);
+int vec_linear(struct x86_cpu *cpu, const struct insn *in, u32 size, bool write,
+	       gva_t *ret_address);
 /* #GP(0) when the memory operand is not `align`ed. Comes before #PF, after
  * #SS and the segment's #GP. */
 int vec_align(struct x86_cpu *cpu, const struct insn *in, u32 size, u32 align,
-		  bool write);
+	      bool write);
 /* linear_probe() of a state area whose last byte is looked at first, as
  * silicon's microcode does: CR2 shows it. */
-int area_probe(struct x86_cpu *cpu, const struct insn *in, gva_t address, u32 size,
-	       bool write);
+int area_probe(struct x86_cpu *cpu, const struct insn *in, gva_t address,
+	       u32 size, bool write);
 /* In pieces of 32 and 8 bytes and a rest, after area_probe(). */
 int area_write(struct x86_cpu *cpu, gva_t address, const void *data, u32 size,
 	       u32 seg);
 int area_read(struct x86_cpu *cpu, gva_t address, void *data, u32 size, u32 seg);
+/*
+ * Some instructions are never checked by EFLAGS.AC: between these two, accesses
+ * are not. The first answers what the second needs.
+ */
+static inline struct x86_tlb *alignment_ignore(struct x86_cpu *cpu)
+{
+	struct x86_tlb *tlb = cpu->tlb;
+
+	if (unlikely(tlb == cpu->tlbs[TLB_ALIGN]))
+		cpu->tlb = cpu->tlbs[TLB_USER];
+	return tlb;
+}
+static inline void alignment_restore(struct x86_cpu *cpu, struct x86_tlb *tlb)
+{
+	cpu->tlb = tlb;
+}
+
 /* Reads or writes 1 << in->op_size bytes (1..32), with ROW_ALIGNED's check. */
 int vec_read(struct x86_cpu *cpu, const struct insn *in, void *data);
 int vec_write(struct x86_cpu *cpu, const struct insn *in, const void *data);
@@ -200,6 +221,6 @@ insn_exec_fn x87_bind(const struct insn *in);
 insn_exec_fn x87_env_bind(const struct insn *in); /* FNSTENV … FRSTOR */
 insn_exec_fn vec_move_bind(const struct insn *in);
 insn_exec_fn vec_masked_bind(const struct insn *in);
-insn_exec_fn vec_run_bind(const struct insn *in);   /* everything with a thunk */
+insn_exec_fn vec_run_bind(const struct insn *in); /* everything with a thunk */
 
 #endif

@@ -14,14 +14,10 @@
 
 /* Bytes of the memory operand by opcode - D8 and ModRM.reg; 0: not run here. */
 static const u8 x87_bytes[8][8] = {
-	{4, 4, 4, 4, 4, 4, 4, 4},
-	{4, 0, 4, 4, 0, 0, 0, 0},
-	{4, 4, 4, 4, 4, 4, 4, 4},
-	{4, 4, 4, 4, 0, 10, 0, 10},
-	{8, 8, 8, 8, 8, 8, 8, 8},
-	{8, 8, 8, 8, 0, 0, 0, 0},
-	{2, 2, 2, 2, 2, 2, 2, 2},
-	{2, 2, 2, 2, 10, 8, 10, 8},
+	{4, 4, 4, 4, 4, 4, 4, 4}, {4, 0, 4, 4, 0, 0, 0, 0},
+	{4, 4, 4, 4, 4, 4, 4, 4}, {4, 4, 4, 4, 0, 10, 0, 10},
+	{8, 8, 8, 8, 8, 8, 8, 8}, {8, 8, 8, 8, 0, 0, 0, 0},
+	{2, 2, 2, 2, 2, 2, 2, 2}, {2, 2, 2, 2, 10, 8, 10, 8},
 };
 
 /* Of these, bit ModRM.reg: the ones that store. */
@@ -61,8 +57,8 @@ static void x87_run(struct x86_cpu *cpu, const struct insn *in, void *memory)
 	u16 fop = *fx_u16(cpu, FX_FOP);
 	u64 flags;
 
-	flags = cpu->ops->fpu->x87(cpu->xsave.bytes, in->opcode, in->modrm, memory,
-				   cpu->rflags);
+	flags = cpu->ops->fpu->x87(cpu->xsave.bytes, in->opcode, in->modrm,
+				   memory, cpu->rflags);
 	*fx_u64(cpu, FX_FIP) = guest_fip(cpu);
 	if (*fx_u16(cpu, FX_FSW) & FSW_ES) {
 		fop = (u16)((in->opcode & 7) << 8 | in->modrm);
@@ -101,7 +97,8 @@ static int x87_read(struct x86_cpu *cpu, const struct insn *in, void *data)
 	}
 }
 
-static int x87_write(struct x86_cpu *cpu, const struct insn *in, const void *data)
+static int x87_write(struct x86_cpu *cpu, const struct insn *in,
+		     const void *data)
 {
 	switch (x87_size(in)) {
 	case 2:
@@ -210,8 +207,8 @@ static int exec_fnclex(struct x86_cpu *cpu, const struct insn *in)
 
 	(void)in;
 	if (!rc)
-		*fx_u16(cpu, FX_FSW) &= (u16) ~(FSW_EXCEPTIONS | FSW_SF | FSW_ES |
-						FSW_B);
+		*fx_u16(cpu, FX_FSW) &=
+			(u16) ~(FSW_EXCEPTIONS | FSW_SF | FSW_ES | FSW_B);
 	return rc;
 }
 
@@ -241,7 +238,10 @@ static insn_exec_fn control_bind(const struct insn *in)
 		return exec_fnclex;
 	case INSN_FNINIT:
 		return exec_fninit;
-	case INSN_FNSTENV: case INSN_FLDENV: case INSN_FNSAVE: case INSN_FRSTOR:
+	case INSN_FNSTENV:
+	case INSN_FLDENV:
+	case INSN_FNSAVE:
+	case INSN_FRSTOR:
 		return x87_env_bind(in);
 	default:
 		return NULL;

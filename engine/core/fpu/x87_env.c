@@ -9,7 +9,7 @@
  */
 #include "engine/core/fpu/state.h"
 
-#define ENV_MAX 28
+#define ENV_MAX	       28
 #define REGISTERS_SIZE 80
 
 static bool env_wide(const struct insn *in)
@@ -43,7 +43,8 @@ static u16 tag_word(struct x86_cpu *cpu)
 	u32 tags = 0;
 
 	for (u32 i = 0; i < 8; i++) {
-		const u8 *st = cpu->xsave.bytes + XSAVE_ST + 16 * ((i - top) & 7);
+		const u8 *st =
+			cpu->xsave.bytes + XSAVE_ST + 16 * ((i - top) & 7);
 
 		tags |= (full >> i & 1 ? tag_of(st) : 3) << 2 * i;
 	}
@@ -144,10 +145,10 @@ static void take_real_pointers(struct x86_cpu *cpu, const u8 *env, bool wide)
 	u32 fip_high = wide ? take_u32(env + 16) : take_word(env, false, 4);
 	u32 fdp_high = wide ? take_u32(env + 24) : take_word(env, false, 6);
 
-	*fx_u64(cpu, FX_FIP) = take_word(env, wide, 3) |
-			       (fip_high & 0x0ffff000) << 4;
-	*fx_u64(cpu, FX_FDP) = take_word(env, wide, 5) |
-			       (fdp_high & 0x0ffff000) << 4;
+	*fx_u64(cpu, FX_FIP) = take_word(env, wide, 3) | (fip_high & 0x0ffff000)
+								 << 4;
+	*fx_u64(cpu, FX_FDP) = take_word(env, wide, 5) | (fdp_high & 0x0ffff000)
+								 << 4;
 	*fx_u16(cpu, FX_FOP) = fip_high & FOP_MASK;
 }
 
@@ -160,7 +161,8 @@ static void env_load(struct x86_cpu *cpu, const struct insn *in, const u8 *env)
 	for (u32 i = 0; i < 8; i++)
 		if ((tags >> 2 * i & 3) != 3)
 			full |= (u16)(1u << i);
-	*fx_u16(cpu, FX_FCW) = (u16)((take_word(env, wide, 0) & FCW_VALID) | FCW_FIXED);
+	*fx_u16(cpu, FX_FCW) =
+		(u16)((take_word(env, wide, 0) & FCW_VALID) | FCW_FIXED);
 	*fx_u16(cpu, FX_FSW) = (u16)take_word(env, wide, 1);
 	*fx_u16(cpu, FX_FTW) = full;
 	if (protected_mode(cpu))
@@ -170,7 +172,8 @@ static void env_load(struct x86_cpu *cpu, const struct insn *in, const u8 *env)
 	x87_update_es(cpu);
 }
 
-/* The first field, then the last byte: the order CR2 shows. */
+/* The first field, then the last byte: the order CR2 shows. Alignment is that of
+ * the fields, and of the first one checked. */
 static int env_probe(struct x86_cpu *cpu, const struct insn *in, gva_t address,
 		     u32 size, bool write)
 {
@@ -183,24 +186,35 @@ static int env_probe(struct x86_cpu *cpu, const struct insn *in, gva_t address,
 static int env_write(struct x86_cpu *cpu, const struct insn *in, const u8 *data,
 		     u32 size)
 {
+	struct x86_tlb *tlb;
 	gva_t address;
 	int rc = vec_linear(cpu, in, size, true, &address);
 
 	if (!rc)
 		rc = env_probe(cpu, in, address, size, true);
-	return rc ? rc : area_write(cpu, address, data, size,
-					   insn_fault_seg(in));
+	if (rc)
+		return rc;
+	tlb = alignment_ignore(cpu);
+	rc = area_write(cpu, address, data, size, insn_fault_seg(in));
+	alignment_restore(cpu, tlb);
+	return rc;
 }
 
-static int env_read(struct x86_cpu *cpu, const struct insn *in, u8 *data, u32 size)
+static int env_read(struct x86_cpu *cpu, const struct insn *in, u8 *data,
+		    u32 size)
 {
+	struct x86_tlb *tlb;
 	gva_t address;
 	int rc = vec_linear(cpu, in, size, false, &address);
 
 	if (!rc)
 		rc = env_probe(cpu, in, address, size, false);
-	return rc ? rc : area_read(cpu, address, data, size,
-					  insn_fault_seg(in));
+	if (rc)
+		return rc;
+	tlb = alignment_ignore(cpu);
+	rc = area_read(cpu, address, data, size, insn_fault_seg(in));
+	alignment_restore(cpu, tlb);
+	return rc;
 }
 
 static int exec_fnstenv(struct x86_cpu *cpu, const struct insn *in)
@@ -229,8 +243,8 @@ static int exec_fnsave(struct x86_cpu *cpu, const struct insn *in)
 		return rc;
 	env_build(cpu, in, area);
 	for (u32 i = 0; i < 8; i++)
-		bytes_copy(area + size + 10 * i, cpu->xsave.bytes + XSAVE_ST + 16 * i,
-			   10);
+		bytes_copy(area + size + 10 * i,
+			   cpu->xsave.bytes + XSAVE_ST + 16 * i, 10);
 	rc = env_write(cpu, in, area, size + REGISTERS_SIZE);
 	if (rc)
 		return rc;

@@ -10,8 +10,8 @@
  */
 #include "engine/core/fpu/state.h"
 
-#define XSAVE_ALIGN 64u
-#define XCOMP_COMPACT BIT(63)
+#define XSAVE_ALIGN	64u
+#define XCOMP_COMPACT	BIT(63)
 #define HEADER_XCOMP_BV (XSAVE_HEADER + 8)
 
 /* What differs between the saving instructions. */
@@ -46,6 +46,15 @@ static u32 area_size(u64 components)
 	return components & XCR0_AVX ? XSAVE_SIZE : XSAVE_YMMH;
 }
 
+/* Where the first byte stands that these components need: the x87 part begins
+ * the area, MXCSR stands behind its pointers, the header is always there. */
+static u32 area_start(u64 components, bool mxcsr)
+{
+	if (components & XCR0_X87)
+		return 0;
+	return mxcsr ? XSAVE_MXCSR : XSAVE_HEADER;
+}
+
 static int area_begin(struct x86_cpu *cpu, const struct insn *in, u32 size,
 		      bool write, gva_t *ret_address)
 {
@@ -71,10 +80,10 @@ static int save_legacy(struct x86_cpu *cpu, gva_t area, u64 parts, bool mxcsr,
 	}
 	if (!rc && parts & XCR0_X87)
 		rc = area_write(cpu, area + XSAVE_ST, image + XSAVE_ST, 128,
-				       seg);
+				seg);
 	if (!rc && parts & XCR0_SSE)
 		rc = area_write(cpu, area + XSAVE_XMM, xmm(cpu, 0),
-				       half_bytes(cpu), seg);
+				half_bytes(cpu), seg);
 	return rc;
 }
 
@@ -96,7 +105,7 @@ static int save_standard(struct x86_cpu *cpu, const struct insn *in, gva_t area,
 		rc = area_write(cpu, area + XSAVE_HEADER, &bv, 8, seg);
 	if (!rc && parts & XCR0_AVX)
 		rc = area_write(cpu, area + XSAVE_YMMH, ymm_high(cpu, 0),
-				       half_bytes(cpu), seg);
+				half_bytes(cpu), seg);
 	return rc;
 }
 
@@ -114,12 +123,13 @@ static int save_compact(struct x86_cpu *cpu, const struct insn *in, gva_t area,
 	parts &= rfbm;
 	header[0] = parts;
 	header[1] = rfbm | XCOMP_COMPACT;
-	rc = save_legacy(cpu, area, parts, parts & XCR0_SSE, in->flags & INSN_W, seg);
+	rc = save_legacy(cpu, area, parts, parts & XCR0_SSE, in->flags & INSN_W,
+			 seg);
 	if (!rc)
 		rc = area_write(cpu, area + XSAVE_HEADER, header, 16, seg);
 	if (!rc && parts & XCR0_AVX)
 		rc = area_write(cpu, area + XSAVE_YMMH, ymm_high(cpu, 0),
-				       half_bytes(cpu), seg);
+				half_bytes(cpu), seg);
 	return rc;
 }
 
@@ -127,13 +137,17 @@ static int xsave_common(struct x86_cpu *cpu, const struct insn *in, u32 how,
 			bool supervisor)
 {
 	u64 rfbm = xsave_rfbm(cpu);
+	u32 size = area_size(rfbm), start;
 	gva_t area;
 	int rc = xsave_gate(cpu, supervisor);
 
+	start = area_start(rfbm, rfbm & (how & SAVE_COMPACT
+						 ? XCR0_SSE
+						 : XCR0_SSE | XCR0_AVX));
 	if (!rc)
-		rc = area_begin(cpu, in, area_size(rfbm), true, &area);
+		rc = area_begin(cpu, in, size, true, &area);
 	if (!rc)
-		rc = area_probe(cpu, in, area, area_size(rfbm), true);
+		rc = area_probe(cpu, in, area + start, size - start, true);
 	if (rc)
 		return rc;
 	return how & SAVE_COMPACT ? save_compact(cpu, in, area, rfbm)
@@ -239,19 +253,24 @@ static int restore_read(struct x86_cpu *cpu, const struct insn *in,
 {
 	u32 seg = insn_fault_seg(in);
 	u32 size = area_size(r->rfbm);
+	u32 start = area_start(r->rfbm, r->rfbm & (r->compact
+							   ? XCR0_SSE
+							   : XCR0_SSE | XCR0_AVX));
 	int rc = area_begin(cpu, in, size, false, &area);
 
 	if (!rc)
-		rc = area_probe(cpu, in, area, size, false);
+		rc = area_probe(cpu, in, area + start, size - start, false);
 	if (!rc)
-		rc = area_read(cpu, area, r->area, XSAVE_HEADER, seg);
+		rc = area_read(cpu, area + start, r->area + start,
+			       XSAVE_HEADER - start, seg);
 	if (!rc && r->rfbm & r->bv & XCR0_AVX)
 		rc = area_read(cpu, area + XSAVE_YMMH, r->area + XSAVE_YMMH,
-				      half_bytes(cpu), seg);
+			       half_bytes(cpu), seg);
 	return rc;
 }
 
-static int xrstor_common(struct x86_cpu *cpu, const struct insn *in, bool supervisor)
+static int xrstor_common(struct x86_cpu *cpu, const struct insn *in,
+			 bool supervisor)
 {
 	u64 rfbm = xsave_rfbm(cpu);
 	struct restore r;
@@ -265,8 +284,8 @@ static int xrstor_common(struct x86_cpu *cpu, const struct insn *in, bool superv
 	if (!rc) /* its second word first: CR2 shows it */
 		rc = linear_probe(cpu, area + HEADER_XCOMP_BV, 8, false, seg);
 	if (!rc)
-		rc = area_read(cpu, area + XSAVE_HEADER,
-				      r.area + XSAVE_HEADER, 64, seg);
+		rc = area_read(cpu, area + XSAVE_HEADER, r.area + XSAVE_HEADER,
+			       64, seg);
 	if (rc)
 		return rc;
 	r.rfbm = rfbm;

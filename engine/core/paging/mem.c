@@ -26,10 +26,17 @@ int raise_segment(struct x86_cpu *cpu, u32 seg)
 	return raise_error(cpu, seg == SEG_SS ? VECTOR_SS : VECTOR_GP, 0);
 }
 
+/*
+ * [SDM3 table 6-7 "Alignment Requirements by Data Type"]: ten bytes of x87 count
+ * as eight, a far pointer's six as four; vectors of 16 and more that need no
+ * alignment are never checked.
+ */
 static bool alignment_wrong(const struct x86_cpu *cpu, gva_t address, u32 size)
 {
-	return cpu->tlb == cpu->tlbs[TLB_ALIGN] && size <= 16 &&
-	       (size & (size - 1)) == 0 && (address & (size - 1));
+	u32 align = size == 10 ? 8 : size == 6 ? 4 : size;
+
+	return cpu->tlb == cpu->tlbs[TLB_ALIGN] && align <= 8 &&
+	       (align & (align - 1)) == 0 && (address & (align - 1));
 }
 
 static int pieces_translate(struct x86_cpu *cpu, u32 class, gva_t address,
@@ -56,11 +63,12 @@ static int access_begin(struct x86_cpu *cpu, gva_t address, u32 size, bool write
 	u32 access = (write ? WALK_WRITE : 0u) | (cpu->cpl == 3 ? WALK_USER : 0u);
 	int rc;
 
-	if (!linear_canonical(cpu, address) ||
-	    !linear_canonical(cpu, address + size - 1))
+	if (!linear_canonical(cpu, address))
 		return raise_segment(cpu, seg);
 	if (alignment_wrong(cpu, address, size))
 		return raise_error(cpu, VECTOR_AC, 0);
+	if (!linear_canonical(cpu, address + size - 1))
+		return raise_segment(cpu, seg);
 	rc = pieces_translate(cpu, tlb_class_now(cpu), address, size, access, ret);
 	if (!rc)
 		debug_data_access(cpu, address, size, write);
@@ -275,7 +283,21 @@ int segment_check(struct x86_cpu *cpu, u32 seg, u64 offset, u32 size, bool write
 			return raise_segment(cpu, seg);
 		return X86_OK;
 	}
+	/* With a 4 GiB limit, going over the end wraps, as the fast way does.
+	 * [SDM3 5.3 "Limit Checking"]: either may happen. */
+	if (s->limit == 0xffffffff)
+		return X86_OK;
 	return last > s->limit ? raise_segment(cpu, seg) : X86_OK;
+}
+
+/*
+ * A locked operation over two cache lines locks the host's bus, and Linux
+ * punishes that with milliseconds of sleep, or SIGBUS (split_lock_detect): such
+ * operands are worked on in a copy as page-crossers are.
+ */
+static bool crosses_line(gva_t address, u32 size)
+{
+	return (address & 63) + size > 64;
 }
 
 int rmw_begin(struct x86_cpu *cpu, const struct insn *in, u64 offset, u32 size,
@@ -285,6 +307,7 @@ int rmw_begin(struct x86_cpu *cpu, const struct insn *in, u64 offset, u32 size,
 	u32 seg = insn_fault_seg(in);
 	struct pieces pieces;
 	gva_t address;
+	bool split;
 	int rc;
 
 	if (unlikely(!(cpu->segment_fast[in->seg] & SEG_FAST_WRITE))) {
@@ -293,12 +316,14 @@ int rmw_begin(struct x86_cpu *cpu, const struct insn *in, u64 offset, u32 size,
 			return rc;
 	}
 	address = (cpu->segment_base[in->seg] + offset) & cpu->linear_mask;
+	split = crosses_line(address, size);
 	entry = tlb_slot(cpu, address);
 	ret->address = address;
 	ret->size = size;
 	ret->seg = seg;
 	ret->copied = ret->exclusive = false;
-	if (likely(entry->write_tag == tlb_tag(cpu, address, address + size - 1))) {
+	if (likely(entry->write_tag == tlb_tag(cpu, address, address + size - 1)) &&
+	    likely(!split)) {
 		ret->host = (void *)(entry->host + address);
 		return X86_OK;
 	}
@@ -306,7 +331,7 @@ int rmw_begin(struct x86_cpu *cpu, const struct insn *in, u64 offset, u32 size,
 	if (rc)
 		return rc;
 	ret->host = pieces.page[0].host;
-	if (pieces.count == 1 && ret->host)
+	if (!split && pieces.count == 1 && ret->host)
 		return X86_OK;
 	ret->copied = true;
 	ret->exclusive = locked;

@@ -169,7 +169,7 @@ operand_write(struct x86_cpu *cpu, const struct insn *in, const void *data, u32 
 /*
  * Read-modify-write in place. begin checks write permission on the whole
  * operand first and gives a host pointer to work on: the guest's memory itself
- * when the operand lies in one page of memory, else a private copy which commit
+ * when the operand lies in one cache line of memory, else a copy which commit
  * writes back. With `locked`, a copy is only handed out inside the exclusive
  * section, which commit (or cancel, on every other way out) leaves; so an
  * operation with a host LOCK prefix on `host` is atomic either way.

@@ -45,11 +45,11 @@ static int call_finish(struct x86_cpu *cpu, struct frame *frame,
 	int rc = frame_room(frame, 2);
 
 	if (!rc)
-		rc = branch_check(cpu, cs, offset, 0);
-	if (!rc)
 		rc = frame_push(frame, cpu->seg[SEG_CS].selector);
 	if (!rc)
 		rc = frame_push(frame, RIP(cpu));
+	if (!rc) /* what was pushed stays, though RSP does not move */
+		rc = branch_check(cpu, cs, offset, 0);
 	if (rc)
 		return rc;
 	frame_commit(frame);
@@ -272,6 +272,13 @@ static int system_transfer(struct x86_cpu *cpu, u16 selector,
 	}
 }
 
+/* Of a 64-bit offset, compatibility mode sees the lower half. */
+static u64 offset_cut(const struct x86_cpu *cpu, const struct x86_segment *cs,
+		      u64 offset)
+{
+	return segment_is_64(cpu, cs) ? offset : (u32)offset;
+}
+
 int far_jump(struct x86_cpu *cpu, u16 selector, u64 offset)
 {
 	struct x86_segment cs;
@@ -286,6 +293,7 @@ int far_jump(struct x86_cpu *cpu, u16 selector, u64 offset)
 	if (!(descriptor_attr(&d) & SEG_S))
 		return system_transfer(cpu, selector, &d, false);
 	rc = code_direct(cpu, &d, selector, &cs);
+	offset = offset_cut(cpu, &cs, offset);
 	if (!rc)
 		rc = branch_check(cpu, &cs, offset, 0);
 	if (rc)
@@ -312,7 +320,7 @@ int far_call(struct x86_cpu *cpu, u16 selector, u64 offset, u32 bytes)
 	if (rc)
 		return rc;
 	frame_current(cpu, bytes, mode_64(cpu), 0, &frame);
-	return call_finish(cpu, &frame, &cs, offset);
+	return call_finish(cpu, &frame, &cs, offset_cut(cpu, &cs, offset));
 }
 
 /* --- returns --- */
@@ -329,10 +337,11 @@ static int slot_read(struct x86_cpu *cpu, u32 index, u32 bytes, u64 *ret)
 	return stack_read(cpu, (s64)index * bytes, ret, bytes);
 }
 
+/* Of the slot only the selector itself is read. */
 static int slot_read_selector(struct x86_cpu *cpu, u32 index, u32 bytes, u16 *ret)
 {
 	u64 value = 0;
-	int rc = slot_read(cpu, index, bytes, &value);
+	int rc = stack_read(cpu, (s64)index * bytes, &value, 2);
 
 	*ret = (u16)value;
 	return rc;
@@ -404,9 +413,9 @@ static int return_stack(struct x86_cpu *cpu, u32 bytes, s64 at, u32 cpl,
 	u64 ss = 0;
 	int rc;
 
-	rc = stack_read(cpu, at, &to->rsp, bytes);
+	rc = stack_read(cpu, at + bytes, &ss, 2);
 	if (!rc)
-		rc = stack_read(cpu, at + bytes, &ss, bytes);
+		rc = stack_read(cpu, at, &to->rsp, bytes);
 	if (rc)
 		return rc;
 	to->ss_selector = (u16)ss;
@@ -421,9 +430,10 @@ int far_return(struct x86_cpu *cpu, u32 bytes, u32 release)
 	u32 rpl;
 	int rc;
 
-	rc = slot_read(cpu, 0, bytes, &to.rip);
+	/* From above, as CR2 shows. */
+	rc = slot_read_selector(cpu, 1, bytes, &to.cs_selector);
 	if (!rc)
-		rc = slot_read_selector(cpu, 1, bytes, &to.cs_selector);
+		rc = slot_read(cpu, 0, bytes, &to.rip);
 	if (rc)
 		return rc;
 	if (!protected_mode(cpu))
@@ -440,7 +450,9 @@ int far_return(struct x86_cpu *cpu, u32 bytes, u32 release)
 		return_outer(cpu, &to, release);
 		return X86_END;
 	}
-	stack_pointer_set(cpu, cpu->gpr[RSP] + used, stack_mask(cpu));
+	stack_pointer_set(cpu, cpu->gpr[RSP] + used,
+			  segment_stack_mask(&cpu->seg[SEG_SS],
+					     segment_is_64(cpu, &to.cs)));
 	branch_commit(cpu, &to.cs, to.rip);
 	return X86_END;
 }
@@ -477,12 +489,12 @@ static void flags_merge(struct x86_cpu *cpu, u64 image, u64 mask)
 /* CS, RIP and flags into *to. */
 static int iret_read(struct x86_cpu *cpu, u32 bytes, struct far_return *to)
 {
-	int rc = slot_read(cpu, 0, bytes, &to->rip);
+	int rc = slot_read(cpu, 2, bytes, &to->rflags);
 
 	if (!rc)
 		rc = slot_read_selector(cpu, 1, bytes, &to->cs_selector);
 	if (!rc)
-		rc = slot_read(cpu, 2, bytes, &to->rflags);
+		rc = slot_read(cpu, 0, bytes, &to->rip);
 	return rc;
 }
 

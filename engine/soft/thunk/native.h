@@ -76,17 +76,18 @@ static void native_take_xsave(u8 *to, const u8 *from)
 
 static void native_signal(int signal, siginfo_t *info, void *context)
 {
-	static const int order[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP,
-				      REG_RBP, REG_RSI, REG_RDI, REG_R8, REG_R9,
-				      REG_R10, REG_R11, REG_R12, REG_R13, REG_R14,
-				      REG_R15};
+	static const int order[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX,
+				      REG_RSP, REG_RBP, REG_RSI, REG_RDI,
+				      REG_R8,  REG_R9,	REG_R10, REG_R11,
+				      REG_R12, REG_R13, REG_R14, REG_R15};
 	ucontext_t *uc = context;
 	const greg_t *reg = uc->uc_mcontext.gregs;
 	struct native_result *out = native_run.out;
 
 	(void)info;
 	if (!out) { /* not ours: let it kill us */
-		sigaction(signal, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+		sigaction(signal, &(struct sigaction){.sa_handler = SIG_DFL},
+			  NULL);
 		return;
 	}
 	for (u32 i = 0; i < 16; i++)
@@ -105,8 +106,9 @@ static bool native_map(u64 address, u64 size, int prot)
 {
 	void *at = (void *)(uintptr_t)address;
 
-	return mmap(at, size, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
-		    -1, 0) == at;
+	return mmap(at, size, prot,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
+		    0) == at;
 }
 
 /* Once per process; false: the host does not let us. */
@@ -139,32 +141,32 @@ static void __attribute__((noinline)) native_enter(void)
 	struct native_state *s = native_run.in;
 
 	native_run.jump = TEST_CODE;
-	__asm__ volatile(
-		"xrstor64 %c[xsave](%[s])\n\t"
-		"pushq %c[flags](%[s])\n\t"
-		"popfq\n\t"
-		"mov 0(%[s]), %%rax\n\t"
-		"mov 8(%[s]), %%rcx\n\t"
-		"mov 16(%[s]), %%rdx\n\t"
-		"mov 24(%[s]), %%rbx\n\t"
-		"mov 32(%[s]), %%rsp\n\t"
-		"mov 40(%[s]), %%rbp\n\t"
-		"mov 48(%[s]), %%rsi\n\t"
-		"mov 64(%[s]), %%r8\n\t"
-		"mov 72(%[s]), %%r9\n\t"
-		"mov 80(%[s]), %%r10\n\t"
-		"mov 88(%[s]), %%r11\n\t"
-		"mov 96(%[s]), %%r12\n\t"
-		"mov 104(%[s]), %%r13\n\t"
-		"mov 112(%[s]), %%r14\n\t"
-		"mov 120(%[s]), %%r15\n\t"
-		"mov 56(%[s]), %%rdi\n\t"
-		"jmp *%[jump]\n\t"
-		:
-		: [s] "D"(s), "a"(7), "d"(0), [jump] "m"(native_run.jump),
-		  [xsave] "i"(offsetof(struct native_state, xsave)),
-		  [flags] "i"(offsetof(struct native_state, rflags))
-		: "memory");
+	__asm__ volatile("xrstor64 %c[xsave](%[s])\n\t"
+			 "pushq %c[flags](%[s])\n\t"
+			 "popfq\n\t"
+			 "mov 0(%[s]), %%rax\n\t"
+			 "mov 8(%[s]), %%rcx\n\t"
+			 "mov 16(%[s]), %%rdx\n\t"
+			 "mov 24(%[s]), %%rbx\n\t"
+			 "mov 32(%[s]), %%rsp\n\t"
+			 "mov 40(%[s]), %%rbp\n\t"
+			 "mov 48(%[s]), %%rsi\n\t"
+			 "mov 64(%[s]), %%r8\n\t"
+			 "mov 72(%[s]), %%r9\n\t"
+			 "mov 80(%[s]), %%r10\n\t"
+			 "mov 88(%[s]), %%r11\n\t"
+			 "mov 96(%[s]), %%r12\n\t"
+			 "mov 104(%[s]), %%r13\n\t"
+			 "mov 112(%[s]), %%r14\n\t"
+			 "mov 120(%[s]), %%r15\n\t"
+			 "mov 56(%[s]), %%rdi\n\t"
+			 "jmp *%[jump]\n\t"
+			 :
+			 : [s] "D"(s), "a"(7),
+			   "d"(0), [jump] "m"(native_run.jump),
+			   [xsave] "i"(offsetof(struct native_state, xsave)),
+			   [flags] "i"(offsetof(struct native_state, rflags))
+			 : "memory");
 	__builtin_unreachable();
 }
 
@@ -222,12 +224,13 @@ static void native_machine_start(void)
 	cpu->xcr0 = XCR0_X87 | XCR0_SSE | XCR0_AVX;
 	cpu->linear_bits = 57; /* this host's; FIP's sign extension shows it */
 	x86_mode_update(cpu);
-	for (u64 at = NATIVE_DATA_SIZE; at < NATIVE_DATA_SIZE + 0x8000; at += 4096)
+	for (u64 at = NATIVE_DATA_SIZE; at < NATIVE_DATA_SIZE + 0x8000;
+	     at += 4096)
 		test_map(&native_machine, TEST_DATA + at, 0);
 }
 
-static void machine_step(const struct native_state *in, const u8 *code, u32 size,
-			 struct native_result *ret)
+static void machine_step(const struct native_state *in, const u8 *code,
+			 u32 size, struct native_result *ret)
 {
 	struct x86_cpu *cpu = &native_machine.cpu;
 	int rc;
@@ -251,7 +254,8 @@ static void machine_step(const struct native_state *in, const u8 *code, u32 size
 		ret->vector = cpu->exception.vector;
 		ret->error = cpu->exception.has_error ? cpu->exception.error : 0;
 		ret->cr2 = cpu->exception.vector == VECTOR_PF
-				   ? cpu->exception.payload : 0;
+				   ? cpu->exception.payload
+				   : 0;
 	} else {
 		ret->vector = 0x100 + (u32)rc;
 	}
@@ -293,18 +297,38 @@ static u32 random_single(void)
 static u64 random_double(void)
 {
 	static const u64 some[] = {
-		0, 1ull << 63, 1, 0x800fffffffffffff, 0x0008000000000000,
-		0x0010000000000000, 0x3ff0000000000000, 0xbff0000000000000,
-		0x3ff8000000000000, 0x7fefffffffffffff, 0xffefffffffffffff,
-		0x7ff0000000000000, 0xfff0000000000000, 0x7ff8000000000000,
-		0xfff8123400000000, 0x7ff0000000000001, 0xfff4000000000000,
-		0x41e0000000000000, 0xc1e0000000000000, 0x43e0000000000000,
-		0x400921fb54442d18, 0x2000000000000000, 0x1ff0000000000001,
-		0x3810000000000000, 0x36a0000000000000, 0x47efffffe0000000,
-		0x7fe0000000000000, 0x380fffffffffffff,
+		0,
+		1ull << 63,
+		1,
+		0x800fffffffffffff,
+		0x0008000000000000,
+		0x0010000000000000,
+		0x3ff0000000000000,
+		0xbff0000000000000,
+		0x3ff8000000000000,
+		0x7fefffffffffffff,
+		0xffefffffffffffff,
+		0x7ff0000000000000,
+		0xfff0000000000000,
+		0x7ff8000000000000,
+		0xfff8123400000000,
+		0x7ff0000000000001,
+		0xfff4000000000000,
+		0x41e0000000000000,
+		0xc1e0000000000000,
+		0x43e0000000000000,
+		0x400921fb54442d18,
+		0x2000000000000000,
+		0x1ff0000000000001,
+		0x3810000000000000,
+		0x36a0000000000000,
+		0x47efffffe0000000,
+		0x7fe0000000000000,
+		0x380fffffffffffff,
 	};
 
-	return random_below(3) ? some[random_below(ARRAY_SIZE(some))] : random_u64();
+	return random_below(3) ? some[random_below(ARRAY_SIZE(some))]
+			       : random_u64();
 }
 
 static void random_vector(u8 *to, u32 size)
@@ -328,16 +352,26 @@ static void random_vector(u8 *to, u32 size)
 static void random_extended(u8 *to)
 {
 	static const u64 mantissa[] = {
-		0, 1, 1ull << 63, (1ull << 63) | 1, ~0ull, 3ull << 62,
-		(1ull << 63) + 0x400, 0xc90fdaa22168c235, 0x4000000000000000,
-		0x7fffffffffffffff, 0xfffffffffffffc00, 0xffffff0000000000,
+		0,
+		1,
+		1ull << 63,
+		(1ull << 63) | 1,
+		~0ull,
+		3ull << 62,
+		(1ull << 63) + 0x400,
+		0xc90fdaa22168c235,
+		0x4000000000000000,
+		0x7fffffffffffffff,
+		0xfffffffffffffc00,
+		0xffffff0000000000,
 	};
 	static const u16 exponent[] = {
-		0, 1, 0x7fff, 0x7ffe, 0x3fff, 0x3ffe, 0x4000, 0x3c00, 0x3f80,
-		0x43ff, 0x407e, 0x3bcd, 0x3fc0, 0x401e, 0x403e, 0x403d, 0x3fbf,
+		0,	1,	0x7fff, 0x7ffe, 0x3fff, 0x3ffe,
+		0x4000, 0x3c00, 0x3f80, 0x43ff, 0x407e, 0x3bcd,
+		0x3fc0, 0x401e, 0x403e, 0x403d, 0x3fbf,
 	};
 	u64 m = random_below(3) ? mantissa[random_below(ARRAY_SIZE(mantissa))]
-				: random_u64() | (u64)!!random_below(8) << 63;
+				: random_u64() | (u64) !!random_below(8) << 63;
 	u16 e = random_below(4) ? exponent[random_below(ARRAY_SIZE(exponent))]
 				: (u16)(0x3fff + random_below(200) - 100);
 
@@ -373,7 +407,8 @@ static void random_state(struct native_state *s)
 	for (u32 i = 0; i < 16; i++)
 		s->gpr[i] = random_below(2) ? random_u64() : random_below(300);
 	s->rflags = 0x202 | (random_u64() & 0x8d5);
-	fcw = (u16)((fcw & ~0x0f00) | random_below(4) << 8 | random_below(4) << 10);
+	fcw = (u16)((fcw & ~0x0f00) | random_below(4) << 8 |
+		    random_below(4) << 10);
 	fsw |= (u16)(random_below(64) & fcw & 0x3f);
 	memcpy(s->xsave, &fcw, 2);
 	memcpy(s->xsave + 2, &fsw, 2);
@@ -391,16 +426,17 @@ static void random_state(struct native_state *s)
 
 /* The first difference, as text; NULL: none. */
 static const char *state_difference(const struct native_result *want,
-				    const struct native_result *got, u64 flags_mask)
+				    const struct native_result *got,
+				    u64 flags_mask)
 {
 	static char text[160];
 
-#define DIFFER(cond, ...)                                                   \
-	do {                                                                \
-		if (cond) {                                                 \
-			snprintf(text, sizeof(text), __VA_ARGS__);          \
-			return text;                                        \
-		}                                                           \
+#define DIFFER(cond, ...)                                          \
+	do {                                                       \
+		if (cond) {                                        \
+			snprintf(text, sizeof(text), __VA_ARGS__); \
+			return text;                               \
+		}                                                  \
 	} while (0)
 	DIFFER(want->vector != got->vector, "vector %u, silicon says %u",
 	       got->vector, want->vector);

@@ -87,11 +87,12 @@ static u64 area_address(void)
 static bool half_restored(void)
 {
 	u64 at = state.gpr[RBX] - TEST_DATA;
-	const u8 *area = memory + at;
+	const u8 *area;
 	u32 mxcsr;
 
-	if (at + XSAVE_SIZE > NATIVE_DATA_SIZE)
+	if (at > NATIVE_DATA_SIZE - XSAVE_SIZE)
 		return false;
+	area = memory + at;
 	memcpy(&mxcsr, area + XSAVE_MXCSR, 4);
 	return native.vector == VECTOR_GP && machine.vector == VECTOR_GP &&
 	       area[XSAVE_HEADER + 15] & 0x80 && mxcsr >> 16;
@@ -113,9 +114,11 @@ static const char *step_both(const u8 *code, u32 size)
 
 		if (((u8 *)TEST_DATA)[i] == native_machine.memory[TEST_DATA + i])
 			continue;
-		snprintf(text, sizeof(text), "area byte %lld is %02x, silicon says %02x",
+		snprintf(text, sizeof(text),
+			 "area byte %lld is %02x, silicon says %02x",
 			 (long long)(TEST_DATA + i - state.gpr[RBX]),
-			 native_machine.memory[TEST_DATA + i], ((u8 *)TEST_DATA)[i]);
+			 native_machine.memory[TEST_DATA + i],
+			 ((u8 *)TEST_DATA)[i]);
 		what = text;
 	}
 	return what;
@@ -143,36 +146,72 @@ static void compare(u8 opcode, u8 ext, bool area)
 		state.gpr[RBX] = area_address();
 		state.gpr[RAX] = random_below(8);
 		state.gpr[RDX] = 0;
-		if (area && state.gpr[RBX] + XSAVE_SIZE < TEST_DATA + NATIVE_DATA_SIZE)
+		if (area &&
+		    state.gpr[RBX] + XSAVE_SIZE < TEST_DATA + NATIVE_DATA_SIZE)
 			make_area(memory + (state.gpr[RBX] - TEST_DATA));
-		if (area && state.gpr[RBX] + XSAVE_SIZE >= TEST_DATA + NATIVE_DATA_SIZE)
+		if (area &&
+		    state.gpr[RBX] + XSAVE_SIZE >= TEST_DATA + NATIVE_DATA_SIZE)
 			memset(memory, 0, sizeof(memory));
-		state.xsave[14] &= state.xsave[15] = 0; /* FIP as silicon holds it */
+		state.xsave[14] &= state.xsave[15] =
+			0; /* FIP as silicon holds it */
 		state.xsave[7] &= 7;
 		what = step_both(code, sizeof(code));
-		memcpy(&bv, memory + (state.gpr[RBX] - TEST_DATA) % 4096 + 512, 8);
-		memcpy(&xcomp, memory + (state.gpr[RBX] - TEST_DATA) % 4096 + 520, 8);
+		memcpy(&bv, memory + (state.gpr[RBX] - TEST_DATA) % 4096 + 512,
+		       8);
+		memcpy(&xcomp,
+		       memory + (state.gpr[RBX] - TEST_DATA) % 4096 + 520, 8);
 		if (what && failures++ < 5)
 			printf("  %02x /%u rex %02x rbx %llx rfbm %llx header %llx "
-			       "%llx: %s\n", opcode, ext, code[0],
+			       "%llx: %s\n",
+			       opcode, ext, code[0],
 			       (unsigned long long)state.gpr[RBX],
 			       (unsigned long long)state.gpr[RAX],
-			       (unsigned long long)bv, (unsigned long long)xcomp,
-			       what);
+			       (unsigned long long)bv,
+			       (unsigned long long)xcomp, what);
 	}
 	check_eq(failures, 0);
 }
 
-TEST(fxsave_writes_what_silicon_writes) { compare(0xae, 0, false); }
-TEST(fxrstor_loads_what_silicon_loads) { compare(0xae, 1, true); }
-TEST(xsave_writes_what_silicon_writes) { compare(0xae, 4, true); }
-TEST(xrstor_loads_what_silicon_loads) { compare(0xae, 5, true); }
-TEST(xsaveopt_writes_what_silicon_writes) { compare(0xae, 6, true); }
-TEST(xsavec_writes_what_silicon_writes) { compare(0xc7, 4, true); }
-TEST(xsaves_is_refused_to_the_user) { compare(0xc7, 5, true); }
-TEST(xrstors_is_refused_to_the_user) { compare(0xc7, 3, true); }
-TEST(ldmxcsr_refuses_reserved_bits_as_silicon_does) { compare(0xae, 2, false); }
-TEST(stmxcsr_stores_what_silicon_stores) { compare(0xae, 3, false); }
+TEST(fxsave_writes_what_silicon_writes)
+{
+	compare(0xae, 0, false);
+}
+TEST(fxrstor_loads_what_silicon_loads)
+{
+	compare(0xae, 1, true);
+}
+TEST(xsave_writes_what_silicon_writes)
+{
+	compare(0xae, 4, true);
+}
+TEST(xrstor_loads_what_silicon_loads)
+{
+	compare(0xae, 5, true);
+}
+TEST(xsaveopt_writes_what_silicon_writes)
+{
+	compare(0xae, 6, true);
+}
+TEST(xsavec_writes_what_silicon_writes)
+{
+	compare(0xc7, 4, true);
+}
+TEST(xsaves_is_refused_to_the_user)
+{
+	compare(0xc7, 5, true);
+}
+TEST(xrstors_is_refused_to_the_user)
+{
+	compare(0xc7, 3, true);
+}
+TEST(ldmxcsr_refuses_reserved_bits_as_silicon_does)
+{
+	compare(0xae, 2, false);
+}
+TEST(stmxcsr_stores_what_silicon_stores)
+{
+	compare(0xae, 3, false);
+}
 
 static void compare_plain(const u8 *code, u32 size)
 {
@@ -187,7 +226,8 @@ static void compare_plain(const u8 *code, u32 size)
 		random_state(&state);
 		what = step_both(code, size);
 		if (what && failures++ < 5)
-			printf("  %02x %02x %02x: %s\n", code[0], code[1], code[2], what);
+			printf("  %02x %02x %02x: %s\n", code[0], code[1],
+			       code[2], what);
 	}
 	check_eq(failures, 0);
 }

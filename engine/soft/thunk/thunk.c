@@ -26,12 +26,14 @@ extern const struct thunk_entry thunk_entries[], thunk_entries_end[];
 
 void thunk_sse(const void *thunk, void *reg, const void *rm);
 u32 thunk_sse_fp(const void *thunk, void *reg, const void *rm, u32 mxcsr);
-void thunk_vex128(const void *thunk, void *reg, const void *rm, const void *vvvv);
-u32 thunk_vex128_fp(const void *thunk, void *reg, const void *rm, const void *vvvv,
-		    u32 mxcsr);
-void thunk_vex256(const void *thunk, void *reg, const void *rm, const void *vvvv);
-u32 thunk_vex256_fp(const void *thunk, void *reg, const void *rm, const void *vvvv,
-		    u32 mxcsr);
+void thunk_vex128(const void *thunk, void *reg, const void *rm,
+		  const void *vvvv);
+u32 thunk_vex128_fp(const void *thunk, void *reg, const void *rm,
+		    const void *vvvv, u32 mxcsr);
+void thunk_vex256(const void *thunk, void *reg, const void *rm,
+		  const void *vvvv);
+u32 thunk_vex256_fp(const void *thunk, void *reg, const void *rm,
+		    const void *vvvv, u32 mxcsr);
 void thunk_mmx(const void *thunk, void *reg, const void *rm);
 void thunk_any(const void *thunk, struct vec_operands *operands, u32 use);
 u64 thunk_x87(void *fxsave, u8 opcode, u8 modrm, void *memory, u64 rflags);
@@ -56,20 +58,13 @@ struct feature_bit {
 };
 
 static const struct feature_bit feature_bits[] = {
-	{FEAT_SSE3, 1, 0, 2, 0, false},
-	{FEAT_SSSE3, 1, 0, 2, 9, false},
-	{FEAT_SSE4_1, 1, 0, 2, 19, false},
-	{FEAT_SSE4_2, 1, 0, 2, 20, false},
-	{FEAT_AES, 1, 0, 2, 25, false},
-	{FEAT_PCLMUL, 1, 0, 2, 1, false},
-	{FEAT_SHA, 7, 0, 1, 29, false},
-	{FEAT_GFNI, 7, 0, 2, 8, false},
-	{FEAT_AVX, 1, 0, 2, 28, true},
-	{FEAT_AVX2, 7, 0, 1, 5, true},
-	{FEAT_FMA, 1, 0, 2, 12, true},
-	{FEAT_F16C, 1, 0, 2, 29, true},
-	{FEAT_VAES, 7, 0, 2, 9, true},
-	{FEAT_VPCLMUL, 7, 0, 2, 10, true},
+	{FEAT_SSE3, 1, 0, 2, 0, false},	   {FEAT_SSSE3, 1, 0, 2, 9, false},
+	{FEAT_SSE4_1, 1, 0, 2, 19, false}, {FEAT_SSE4_2, 1, 0, 2, 20, false},
+	{FEAT_AES, 1, 0, 2, 25, false},	   {FEAT_PCLMUL, 1, 0, 2, 1, false},
+	{FEAT_SHA, 7, 0, 1, 29, false},	   {FEAT_GFNI, 7, 0, 2, 8, false},
+	{FEAT_AVX, 1, 0, 2, 28, true},	   {FEAT_AVX2, 7, 0, 1, 5, true},
+	{FEAT_FMA, 1, 0, 2, 12, true},	   {FEAT_F16C, 1, 0, 2, 29, true},
+	{FEAT_VAES, 7, 0, 2, 9, true},	   {FEAT_VPCLMUL, 7, 0, 2, 10, true},
 	{FEAT_AVX_VNNI, 7, 1, 0, 4, true},
 };
 
@@ -108,7 +103,8 @@ static const void *entry_find(const struct insn_row *row, u8 form)
 {
 	u8 map_prefix = (u8)(row->map | row->prefix << 4);
 
-	for (const struct thunk_entry *e = thunk_entries; e < thunk_entries_end; e++)
+	for (const struct thunk_entry *e = thunk_entries; e < thunk_entries_end;
+	     e++)
 		if (e->opcode == row->opcode && e->map_prefix == map_prefix &&
 		    e->ext == row->ext && (e->form & ~FORM_IMM) == form)
 			return thunk_code + e->offset;

@@ -36,9 +36,10 @@ static bool implied_memory(const struct insn_row *row)
 
 static u32 encode_prefix(const struct form *f, u32 reg, u32 rm, u32 vvvv, u8 *to)
 {
-	static const u8 bytes[] = {[PFX_66] = 0x66, [PFX_F3] = 0xf3, [PFX_F2] = 0xf2};
-	static const u8 pp[] = {[PFX_NONE] = 0, [PFX_66] = 1, [PFX_F3] = 2,
-				[PFX_F2] = 3};
+	static const u8 bytes[] = {
+		[PFX_66] = 0x66, [PFX_F3] = 0xf3, [PFX_F2] = 0xf2};
+	static const u8 pp[] = {
+		[PFX_NONE] = 0, [PFX_66] = 1, [PFX_F3] = 2, [PFX_F2] = 3};
 	const struct insn_row *row = f->row;
 	u32 n = 0;
 
@@ -46,8 +47,8 @@ static u32 encode_prefix(const struct form *f, u32 reg, u32 rm, u32 vvvv, u8 *to
 		u32 v = row->attr & ROW_NO_VVVV ? 15 : ~vvvv & 15;
 
 		to[n++] = 0xc4;
-		to[n++] = (u8)((reg & 8 ? 0 : 0x80) | 0x40 | (rm & 8 ? 0 : 0x20) |
-			       row->map);
+		to[n++] = (u8)((reg & 8 ? 0 : 0x80) | 0x40 |
+			       (rm & 8 ? 0 : 0x20) | row->map);
 		to[n++] = (u8)(f->w << 7 | v << 3 | f->l << 2 | pp[row->prefix]);
 		to[n++] = row->opcode;
 		return n;
@@ -69,7 +70,8 @@ static u32 encode(const struct form *f, u32 reg, u32 rm, u32 vvvv, u8 *to)
 {
 	const struct insn_row *row = f->row;
 	u32 field = row->ext >= 0 ? (u32)row->ext : reg;
-	u32 n = encode_prefix(f, row->ext >= 0 ? 0 : reg, f->memory ? 3 : rm, vvvv, to);
+	u32 n = encode_prefix(f, row->ext >= 0 ? 0 : reg, f->memory ? 3 : rm,
+			      vvvv, to);
 
 	if (vsib(row)) {
 		if (rm & 8) /* VEX.X extends the index */
@@ -81,7 +83,8 @@ static u32 encode(const struct form *f, u32 reg, u32 rm, u32 vvvv, u8 *to)
 			       (f->memory ? 3 : rm & 7));
 	}
 	if (has_operand(row, OP_Ib) || has_operand(row, OP_Lx))
-		to[n++] = (u8)(random_below(2) ? random_u64() : random_below(40));
+		to[n++] =
+			(u8)(random_below(2) ? random_u64() : random_below(40));
 	return n;
 }
 
@@ -108,9 +111,10 @@ static void make_indices(struct native_state *s, u32 reg, bool quad)
 	bool faults = !random_below(4);
 
 	for (u32 i = 0; i < 8; i++) {
-		u8 *to = s->xsave + (i < 4 ? XSAVE_XMM : XSAVE_YMMH) + 16 * reg +
-			 4 * (i & 3);
-		s32 index = (s32)random_below(faults && !random_below(3) ? 4000 : 900);
+		u8 *to = s->xsave + (i < 4 ? XSAVE_XMM : XSAVE_YMMH) +
+			 16 * reg + 4 * (i & 3);
+		s32 index = (s32)random_below(faults && !random_below(3) ? 4000
+									 : 900);
 
 		if (quad && i & 1)
 			index = 0;
@@ -157,13 +161,14 @@ static void case_run(struct one_case *c)
 	machine_step(&c->state, c->code, c->size, &c->machine);
 }
 
-static void case_print(const struct one_case *c, const char *name, const char *what)
+static void case_print(const struct one_case *c, const char *name,
+		       const char *what)
 {
 	printf("  %s:", name);
 	for (u32 i = 0; i < c->size; i++)
 		printf(" %02x", c->code[i]);
-	printf(" mxcsr %08x: %s\n", *(const u32 *)(const void *)(c->state.xsave + 24),
-	       what);
+	printf(" mxcsr %08x: %s\n",
+	       *(const u32 *)(const void *)(c->state.xsave + 24), what);
 }
 
 /* Compares one random run; NULL or what differs. */

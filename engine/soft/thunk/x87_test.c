@@ -52,7 +52,8 @@ static void fill_operand(struct one_case *c)
 		random_extended(value);
 	if (!random_below(4))
 		for (u32 i = 0; i < 10; i++)
-			value[i] = (u8)(random_below(10) << 4 | random_below(10));
+			value[i] =
+				(u8)(random_below(10) << 4 | random_below(10));
 	memcpy(at, value, MIN(room, 10u));
 }
 
@@ -114,7 +115,8 @@ static void print_case(const struct one_case *c, const char *what)
 	printf("  %s:", c->row->name);
 	for (u32 i = 0; i < c->size; i++)
 		printf(" %02x", c->code[i]);
-	printf(" fcw %04x fsw %04x ftw %02x: %s\n", fcw, fsw, c->state.xsave[4], what);
+	printf(" fcw %04x fsw %04x ftw %02x: %s\n", fcw, fsw, c->state.xsave[4],
+	       what);
 }
 
 static u32 row_failures(const struct insn_row *row)
@@ -158,7 +160,9 @@ TEST(the_host_s_own_x87_state_survives)
 	image[0] = 0x40; /* everything unmasked */
 	image[24] = 0x80;
 	image[25] = 0x1f;
-	__asm__ volatile("fninit; fldcw %0; ldmxcsr %1" : : "m"(fcw), "m"(mxcsr));
+	__asm__ volatile("fninit; fldcw %0; ldmxcsr %1"
+			 :
+			 : "m"(fcw), "m"(mxcsr));
 	/* ST0 is empty: an unmasked stack fault. */
 	host->x87(image, 0xd8, 0xc1, NULL, 0);
 	__asm__ volatile("fnstcw %0; fnstsw %1; stmxcsr %2; fninit"

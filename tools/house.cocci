@@ -108,6 +108,7 @@ identifier answers_errno.f;
 
 // sizeof counts bytes; ARRAY_SIZE counts elements. Arrays of bytes are fine.
 @byte_array@
+typedef u8, s8, uint8_t, int8_t;
 type T = {char, unsigned char, signed char, u8, s8, uint8_t, int8_t};
 identifier a;
 expression n, i;

@@ -3,10 +3,12 @@
  * keel: the command dispatch, and the one place that sees to it that the
  * user's terminal is put back however the process ends.
  */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/types.h"
 #include "cli/run.h"
@@ -30,7 +32,8 @@ static void on_deadly(int number, siginfo_t *info, void *context)
 	(void)info;
 	(void)context;
 	terminal_restore(&terminal);
-	/* SA_RESETHAND has put back the default action: the end. */
+	/* The software engine may have put its own handler before this one. */
+	signal(number, SIG_DFL);
 	raise(number);
 }
 
@@ -38,7 +41,7 @@ static void guard_terminal(void)
 {
 	struct sigaction action = {
 		.sa_sigaction = on_deadly,
-		.sa_flags = SA_SIGINFO | (int)SA_RESETHAND | SA_NODEFER,
+		.sa_flags = SA_SIGINFO,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(deadly); i++)
@@ -73,6 +76,18 @@ static int command_run(int argc, char *argv[])
 	return status;
 }
 
+/* A file opened later must not become somebody's standard output. */
+static void hold_standard_fds(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 struct command {
 	const char *name;
 	int (*main)(int argc, char *argv[]);
@@ -88,6 +103,7 @@ static const struct command commands[] = {
 
 int main(int argc, char *argv[])
 {
+	hold_standard_fds();
 	if (argc < 2) {
 		fputs("keel: no command is given; see 'keel help'\n", stderr);
 		return 2;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "vmm/char/stream.h"
 
 struct backend {
@@ -162,6 +163,18 @@ void backend_undo(struct backend *backend)
 		backend->made_file = false;
 }
 
+/* Once, at the end: a guest can make it happen as often as it likes. */
+static void report_loss(const struct backend *backend)
+{
+	const struct stream *s = &backend->stream;
+
+	if (s->dropped_bytes)
+		log_at(LOG_WARN, "keel", "%s: %llu bytes of output lost: %s",
+		       backend->option, (unsigned long long)s->dropped_bytes,
+		       s->sink_err ? strerror(-s->sink_err)
+				   : "nobody took them");
+}
+
 void backend_free(struct backend *backend)
 {
 	if (!backend)
@@ -169,6 +182,8 @@ void backend_free(struct backend *backend)
 	if (!backend->path && backend->started)
 		terminal_restore(backend->config.terminal);
 	chardev_close(&backend->stream.chardev);
+	if (backend->started)
+		report_loss(backend);
 	fd_close(&backend->fd);
 	free(backend);
 }

@@ -58,7 +58,7 @@ size_t stream_write(struct chardev *chardev, const u8 *data, size_t size)
 
 	mutex_lock(&s->lock);
 	was_empty = !s->count;
-	if (s->sink_dead || s->closing || s->out_fd < 0)
+	if (s->sink_err || s->closing || s->out_fd < 0)
 		s->dropped_bytes += size;
 	else
 		taken = put_locked(s, data, size);
@@ -126,7 +126,8 @@ static void progress_locked(struct stream *s, ssize_t n)
 	bool notify;
 
 	if (n < 0) {
-		s->sink_dead = true;
+		s->sink_err = (int)n;
+		s->dropped_bytes += s->count;
 		n = s->count;
 	}
 	s->head = (u32)(s->head + n) % STREAM_OUT_BYTES;
@@ -180,6 +181,8 @@ static void writer_stop(struct stream *s)
 		cond_wait_until(&s->changed, &s->lock,
 				clock_now_ns() + KICK_AGAIN_NS);
 	}
+	s->dropped_bytes += s->count;
+	s->count = 0;
 	mutex_unlock(&s->lock);
 	thread_join(&s->writer);
 }
@@ -328,7 +331,8 @@ void stream_init(struct stream *s, struct loop *loop,
 	cond_init(&s->changed);
 	s->out_fd = s->in_fd = -1;
 	s->head = s->count = s->in_head = s->in_count = 0;
-	s->closing = s->abandoned = s->ended = s->sink_dead = false;
+	s->closing = s->abandoned = s->ended = false;
+	s->sink_err = 0;
 	s->notify = s->writer_started = false;
 	s->watched = s->always_ready = s->in_is_terminal = s->eof = false;
 	s->full_since_ns = s->dropped_bytes = 0;

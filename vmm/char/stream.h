@@ -36,7 +36,7 @@ struct stream {
 	bool closing;	   /* no more will come: write out and end */
 	bool abandoned;	   /* not even that: end */
 	bool ended;	   /* the writer has */
-	bool sink_dead;	   /* a write failed: drop everything */
+	int sink_err;	   /* -errno of a failed write: drop everything */
 	bool notify;	   /* a write was cut short */
 	u64 full_since_ns; /* without progress; 0 = not full */
 	u64 dropped_bytes;
@@ -70,7 +70,10 @@ void stream_init(struct stream *stream, struct loop *loop,
  */
 must_check int stream_start(struct stream *stream, int in_fd, int out_fd,
 			    struct escape *escape);
-/* Writes out what is there, for CHARDEV_STALL_NS at most; the fds stay open. */
+/*
+ * Writes out what is there, for CHARDEV_STALL_NS at most; the fds stay open.
+ * dropped_bytes and sink_err are final then.
+ */
 void stream_stop(struct stream *stream);
 
 /* The chardev ops of every stream but close. */

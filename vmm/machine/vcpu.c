@@ -158,6 +158,12 @@ static bool pause_wanted(const struct vcpu *vcpu)
 	return __atomic_load_n(&vcpu->machine->pause_wanted, __ATOMIC_ACQUIRE);
 }
 
+static void immediate_exit_set(struct vcpu *vcpu, u8 value)
+{
+	__atomic_store_n(&vcpu->engine->run->immediate_exit, value,
+			 __ATOMIC_RELEASE);
+}
+
 static void run_once(struct vcpu *vcpu)
 {
 	int err = vcpu->engine->ops->run(vcpu->engine);
@@ -177,7 +183,7 @@ static void finish_exit(struct vcpu *vcpu)
 {
 	/* An access that spans pages comes in parts; no instruction has more */
 	for (u32 parts = 0; parts < 16; parts++) {
-		vcpu->engine->run->immediate_exit = 1;
+		immediate_exit_set(vcpu, 1);
 		if (vcpu->engine->ops->run(vcpu->engine))
 			return;
 		handle_exit(vcpu);
@@ -199,7 +205,7 @@ static bool park(struct vcpu *vcpu)
 	vcpu->parked = false;
 	m->parked_count--;
 	go_on = !m->quit_wanted;
-	vcpu->engine->run->immediate_exit = 0;
+	immediate_exit_set(vcpu, 0);
 	mutex_unlock(&m->lock);
 	return go_on;
 }
@@ -229,7 +235,6 @@ int vcpu_start(struct vcpu *vcpu)
 
 void vcpu_kick(struct vcpu *vcpu)
 {
-	__atomic_store_n(&vcpu->engine->run->immediate_exit, 1,
-			 __ATOMIC_RELEASE);
+	immediate_exit_set(vcpu, 1);
 	kick_thread(&vcpu->thread);
 }

@@ -337,6 +337,7 @@ static void test_reserved(void)
 			reserved("1 GiB page, bits 13-29", 3, BIT(bit), true);
 		}
 	} else {
+		pdpt[0] = ALL;
 		reserved("PDPTE bit 7 without 1 GiB pages", 3, PS, true);
 	}
 	write_msr(MSR_EFER, read_msr(MSR_EFER) & ~EFER_NXE);

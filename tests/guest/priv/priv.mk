@@ -5,8 +5,8 @@
 
 PRIV_DIR := tests/guest/priv
 PRIV_OUT := $(OUT)/guest/priv
-PRIV_64 := paging
-PRIV_32 :=
+PRIV_64 := paging gates64 debug smp apic
+PRIV_32 := paging32 gates32
 PRIV_IMAGES := $(addprefix $(PRIV_OUT)/,$(addsuffix .elf,$(PRIV_64) $(PRIV_32)))
 
 # Neither the sanitizers nor hardening exist in there; code runs at two
@@ -19,6 +19,9 @@ PRIV_LIB_64 := start64 trap64 table64 runtime
 PRIV_LIB_32 := start32 trap32 table32 runtime
 # What an image has beside its own .c and the library.
 PRIV_MORE_paging := access
+PRIV_MORE_apic := lib/apic lib/ap
+PRIV_MORE_smp := lib/apic lib/ap
+PRIV_MORE_paging32 := access32
 
 priv_obj = $(patsubst %,$(PRIV_OUT)/$(2)/lib/%.o,$(1))
 

@@ -29,8 +29,9 @@ u64 encode_target(struct rng *rng, enum code_size code, u32 size)
 		return run + RUN_BYTES - into;
 	if (kind < 84)
 		return run - into;
-	if (kind < 93)
-		return run + RUN_BYTES + rng_below(rng, PAGE_BYTES - 64);
+	if (kind < 93) /* unmapped */
+		return run + RUN_BYTES + (rng_below(rng, PAGE_BYTES - 64) &
+					  (rng_percent(rng, 70) ? ~63u : ~0u));
 	if (kind < 96)
 		return AT_CODE + rng_below(rng, CODE_BYTES);
 	if (code != CODE_64)
@@ -344,7 +345,7 @@ static void emit_prefixes(struct encoding *e)
 	}
 	for (u32 i = 0; i < count; i++)
 		emit(e, prefix[i]);
-	if (count && rng_percent(e->rng, 1)) /* towards 15 bytes */
+	if (count && !e->illegal && rng_percent(e->rng, 1)) /* towards 15 bytes */
 		for (u32 i = rng_below(e->rng, 12); i; i--)
 			emit(e, prefix[0]);
 }

@@ -203,18 +203,18 @@ static bool batch_wait(struct native *native)
 	return true;
 }
 
-int native_run(struct native *native, u32 count)
+int native_run(struct native *native, u32 first, u32 end)
 {
 	struct shared *s = native->shared;
 	u32 deaths = 0;
 	int err;
 
-	assert(count <= SLOTS_MAX);
-	for (u32 i = 0; i < count; i++)
+	assert(first <= end && end <= SLOTS_MAX);
+	for (u32 i = first; i < end; i++)
 		s->slot[i].ran = false;
-	s->index = 0;
-	s->count = count;
-	while (s->index < count) {
+	s->index = first;
+	s->count = end;
+	while (s->index < end) {
 		if (!native->child) {
 			err = child_start(native);
 			if (err)

@@ -24,18 +24,18 @@ struct slot {
 
 struct native;
 
-/* -errno. host_features: of cpuid_features() on the host's own CPUID. */
+/* -errno. What the host's CPUID offers. */
 int must_check native_create(struct native **ret, bool has_avx, bool has_fsgsbase);
 void native_free(struct native *native);
 
-/* The slots to fill before native_run(). */
+/* SLOTS_MAX slots to fill before native_run(). */
 struct slot *native_slots(struct native *native);
 
 /*
- * Runs slots 0 .. count - 1. A case that killed or hung the child has `ran`
+ * Runs slots first .. end - 1. A case that killed or hung the child has `ran`
  * false; the rest is run by another child. -errno when there can be none.
  */
-int must_check native_run(struct native *native, u32 count);
+int must_check native_run(struct native *native, u32 first, u32 end);
 
 /* Is this address one that the child has mapped for itself? */
 bool native_is_mapped(const struct native *native, u64 address);

@@ -121,6 +121,12 @@ static void x87_pending(struct preparation *p)
 	memcpy(p->xsave, state->xsave, XSAVE_SIZE);
 }
 
+/* Rows whose only exception is an inexact result of a 64-bit source. */
+static bool is_from_integer(const struct insn_row *row)
+{
+	return row->id == INSN_CVTSI2SD || row->id == INSN_VCVTSI2SD;
+}
+
 static void prepare_by_id(struct preparation *p)
 {
 	struct encoding *e = p->e;
@@ -172,7 +178,7 @@ void prepare_before(struct preparation *p)
 		prepare_stack(p);
 	if (row->attr & ROW_STRING)
 		prepare_string(p);
-	if (row->attr & ROW_FP && rng_percent(rng, 35))
+	if (row->attr & ROW_FP && rng_percent(rng, is_from_integer(row) ? 70 : 35))
 		unmask_simd(p);
 	if (row->attr & (ROW_X87 | ROW_MMX) && rng_percent(rng, 12))
 		x87_pending(p);
@@ -207,7 +213,7 @@ static void aim_offset(struct preparation *p, const struct insn *in)
 	set_tail(p, in, size, target);
 }
 
-static void operand_by_kind(struct preparation *p, const struct insn *in)
+void prepare_tail(struct preparation *p, const struct insn *in)
 {
 	const struct insn_row *row = &insn_rows[in->row];
 
@@ -396,6 +402,12 @@ static void aim_by_id(struct preparation *p, const struct insn *in)
 		if (rng_percent(p->e->rng, 60))
 			set_free(p, in->rm, value_run(p->e->rng, p->e->code));
 		break;
+	case INSN_CVTSI2SD: case INSN_VCVTSI2SD:
+		if (!p->e->is_memory)
+			set_free(p, in->rm, rng_next(p->e->rng));
+		else
+			poke_value(p, p->e->target, rng_next(p->e->rng), 8);
+		break;
 	case INSN_AAM:
 		if (rng_percent(p->e->rng, 30))
 			set_tail(p, in, 1, 0);
@@ -414,7 +426,6 @@ void prepare_after(struct preparation *p, const struct insn *in)
 	struct rng *rng = p->e->rng;
 	u8 value[16];
 
-	operand_by_kind(p, in);
 	aim_by_id(p, in);
 	if (row->attr & ROW_MASKED && row->space == SPACE_VEX && p->e->is_memory) {
 		if (row->op[1] == OP_VSIBd || row->op[1] == OP_VSIBq)
@@ -423,7 +434,12 @@ void prepare_after(struct preparation *p, const struct insn *in)
 			aim_mask(p, in->vvvv);
 	}
 	if (row->attr & (ROW_FP | ROW_X87) && p->e->is_memory && rng_percent(rng, 50)) {
-		value_vector(rng, value);
+		if (row->id == INSN_VCVTPH2PS)
+			value_halves(rng, value);
+		else if (is_from_integer(row))
+			return;
+		else
+			value_vector(rng, value);
 		if (row->id != INSN_FLDCW)
 			poke(p, p->e->target, value, sizeof(value));
 	}

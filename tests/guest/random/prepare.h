@@ -17,7 +17,9 @@ struct preparation {
 
 /* Before the encoding is drawn: registers, the stack. */
 void prepare_before(struct preparation *p);
-/* Afterwards: what the decoded operands name. May change e->bytes. */
+/* Immediates that are addresses or distances, of any instruction. */
+void prepare_tail(struct preparation *p, const struct insn *in);
+/* Afterwards: registers and memory that the decoded operands name. */
 void prepare_after(struct preparation *p, const struct insn *in);
 
 #endif

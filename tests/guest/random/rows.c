@@ -69,6 +69,11 @@ u32 row_host_values(const struct insn *in)
 	}
 }
 
+bool row_fault_is_partial(const struct insn *in)
+{
+	return in->id == INSN_XRSTOR;
+}
+
 /* ---- operands ---- */
 
 static bool operand_in_modrm(u8 op)
@@ -155,10 +160,13 @@ static bool is_hint(u16 id)
 	}
 }
 
-/* x87 instructions that an earlier one's exception does not stop. */
-static bool is_no_wait(u16 id)
+/* x87 instructions that an earlier one's exception does not stop, among them
+ * FNENI, FNDISI and FNSETPM, which are FNOP's kin in nothing else. */
+static bool is_no_wait(const struct insn_row *row)
 {
-	switch (id) {
+	if (row->opcode == 0xdb && row->ext == 4)
+		return true;
+	switch (row->id) {
 	case INSN_FNINIT: case INSN_FNCLEX: case INSN_FNSTSW: case INSN_FNSTCW:
 	case INSN_FNSTENV: case INSN_FNSAVE:
 		return true;
@@ -216,7 +224,7 @@ u32 row_expected_vectors(u32 index, enum code_size code)
 	if (row->attr & ROW_FP)
 		vectors |= 1u << VECTOR_XM;
 	if ((row->attr & ROW_MMX) ||
-	    ((row->attr & ROW_X87) && !is_no_wait(row->id)))
+	    ((row->attr & ROW_X87) && !is_no_wait(row)))
 		vectors |= 1u << VECTOR_MF;
 	return vectors;
 }

@@ -25,6 +25,10 @@ const char *row_excluded(const struct tier0 *tier0, u32 row);
 /* The registers (by number) whose values are the host's own, as a mask. */
 u32 row_host_values(const struct insn *in);
 
+/* Do its faults leave the x87 and vector state half loaded? That depends on the
+ * order in which the CPU reads the area. [SDM1 13.8 "Operation of XRSTOR"] */
+bool row_fault_is_partial(const struct insn *in);
+
 /* Is it offered, or only known to be #UD on both sides? */
 bool row_offered(const struct tier0 *tier0, u32 row);
 

@@ -372,7 +372,7 @@ struct x86_cpu *tier0_cpu(struct tier0 *t)
 	return &t->cpu;
 }
 
-static void segment_load(struct tier0 *t, u32 index, u16 selector)
+static void selector_load(struct tier0 *t, u32 index, u16 selector)
 {
 	struct x86_segment *seg = &t->cpu.seg[index];
 
@@ -395,7 +395,7 @@ void tier0_load(struct tier0 *t, const struct state *in, const u8 *memory)
 	RIP(cpu) = in->rip;
 	cpu->rflags = in->rflags | RFLAGS_USER;
 	for (u32 i = 0; i < 6; i++)
-		segment_load(t, i, in->seg[i]);
+		selector_load(t, i, in->seg[i]);
 	cpu->seg[SEG_FS].base = in->fs_base;
 	cpu->seg[SEG_GS].base = in->gs_base;
 	memcpy(cpu->xsave.bytes, in->xsave, XSAVE_SIZE);

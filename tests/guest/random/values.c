@@ -194,6 +194,11 @@ static u64 part_address(struct rng *rng)
 static u64 part_mask(struct rng *rng) { return rng_below(rng, 2) ? ~0ull : 0; }
 static u64 part_text(struct rng *rng) { return "aabcAZz0\0~"[rng_below(rng, 10)]; }
 
+void value_halves(struct rng *rng, u8 bytes[16])
+{
+	fill_parts(bytes, rng, 2, part_half);
+}
+
 void value_vector(struct rng *rng, u8 bytes[16])
 {
 	u64 part[2] = {rng_next(rng), rng_next(rng)};
@@ -207,7 +212,7 @@ void value_vector(struct rng *rng, u8 bytes[16])
 		fill_parts(bytes, rng, 8, value_double);
 		break;
 	case 8:
-		fill_parts(bytes, rng, 2, part_half);
+		value_halves(rng, bytes);
 		break;
 	case 9:
 		fill_parts(bytes, rng, 1u << rng_below(rng, 4), part_integer);

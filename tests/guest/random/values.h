@@ -11,6 +11,8 @@
 u64 value_gpr(struct rng *rng, enum code_size code);
 /* Sixteen bytes of one kind of number. */
 void value_vector(struct rng *rng, u8 bytes[16]);
+/* Half-precision numbers. */
+void value_halves(struct rng *rng, u8 bytes[16]);
 /* Ten bytes. */
 void value_x87(struct rng *rng, u8 bytes[10]);
 /* Control words that can be loaded: all masked in half of the cases. */

@@ -6,13 +6,18 @@
 
 #include "base/clock.h"
 
-/* The status bit follows the counter's top bit. [ACPI 4.8.2.1 "Power
- * Management Timer"]; our counter has 32 bits (TMR_VAL_EXT). */
+/*
+ * The status bit follows the counter's top bit; ours has 32 (TMR_VAL_EXT).
+ * [ACPI 4.8.2.1 "Power Management Timer"]
+ */
 #define HALF_TICKS ((u64)1 << 31)
 
+#define PCI_ADDRESS_PORT 0xcf8
+
 /*
- * The enable bits that hold a value. The sleep button and the clock's alarm never
- * set their status here (nothing to wake from); drivers expect to find the bits.
+ * The enable bits that hold a value. The sleep button and the clock's alarm
+ * never set their status here, for there is nothing to wake from; drivers
+ * expect to find the bits.
  */
 #define PM1_EVENTS (PM1_TMR | PM1_GBL | PM1_PWRBTN | PM1_SLPBTN | PM1_RTC)
 
@@ -135,13 +140,21 @@ static void timer_write(void *ctx, u64 offset, u64 value, u32 width)
 	(void)width;
 }
 
+/*
+ * The reset register answers byte accesses only. It lies within the four
+ * ports of PCI's configuration address, and a guest that writes those whole
+ * in search of PCI must find nothing and reset nothing.
+ */
+static bool is_reset_register(u64 offset, u32 width)
+{
+	return width == 1 && offset == ACPI_PM_RESET_PORT - PCI_ADDRESS_PORT;
+}
+
 static u64 reset_read(void *ctx, u64 offset, u32 width)
 {
 	const struct acpi_pm *pm = ctx;
 
-	(void)offset;
-	(void)width;
-	return pm->reset_value;
+	return is_reset_register(offset, width) ? pm->reset_value : UINT64_MAX;
 }
 
 static void reset_write(void *ctx, u64 offset, u64 value, u32 width)
@@ -149,8 +162,8 @@ static void reset_write(void *ctx, u64 offset, u64 value, u32 width)
 	struct acpi_pm *pm = ctx;
 	bool rising = value & ~(u64)pm->reset_value & ACPI_PM_RESET_CPU;
 
-	(void)offset;
-	(void)width;
+	if (!is_reset_register(offset, width))
+		return;
 	pm->reset_value = (u8)value;
 	if (rising)
 		power_raise(&pm->power, POWER_RESET, 0);
@@ -251,9 +264,9 @@ static void init_regions(struct acpi_pm *pm, u64 base_port)
 	};
 	pm->reset_region = (struct bus_region){
 		.name = "reset register",
-		.base = ACPI_PM_RESET_PORT,
-		.size = 1,
-		.widths = BUS_1,
+		.base = PCI_ADDRESS_PORT,
+		.size = 4,
+		.widths = BUS_1_2_4,
 		.read = reset_read,
 		.write = reset_write,
 	};

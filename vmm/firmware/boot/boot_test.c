@@ -381,9 +381,11 @@ TEST(broken_elf_files_are_refused_with_their_fault)
 
 static void put_multiboot(size_t at, u32 flags)
 {
+	const u32 sum = 0u - (0x1badb002u + flags);
+
 	put(at, 0x1badb002, 4);
 	put(at + 4, flags, 4);
-	put(at + 8, -(0x1badb002 + flags), 4);
+	put(at + 8, sum, 4);
 }
 
 TEST(an_elf32_with_a_multiboot_header_starts_at_its_entry)

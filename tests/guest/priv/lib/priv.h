@@ -51,42 +51,44 @@ enum vector {
 	V_AC,
 };
 
-#define CR0_PE BIT(0)
-#define CR0_MP BIT(1)
-#define CR0_EM BIT(2)
-#define CR0_TS BIT(3)
-#define CR0_NE BIT(5)
-#define CR0_WP BIT(16)
-#define CR0_AM BIT(18)
-#define CR0_PG ((word)1 << 31)
+#define REG(n) ((word)1 << (n))
 
-#define CR4_TSD	     BIT(2)
-#define CR4_DE	     BIT(3)
-#define CR4_PSE	     BIT(4)
-#define CR4_PAE	     BIT(5)
-#define CR4_PGE	     BIT(7)
-#define CR4_PCE	     BIT(8)
-#define CR4_OSFXSR   BIT(9)
-#define CR4_UMIP     BIT(11)
-#define CR4_LA57     BIT(12)
-#define CR4_FSGSBASE BIT(16)
-#define CR4_PCIDE    BIT(17)
-#define CR4_OSXSAVE  BIT(18)
-#define CR4_SMEP     BIT(20)
-#define CR4_SMAP     BIT(21)
+#define CR0_PE REG(0)
+#define CR0_MP REG(1)
+#define CR0_EM REG(2)
+#define CR0_TS REG(3)
+#define CR0_NE REG(5)
+#define CR0_WP REG(16)
+#define CR0_AM REG(18)
+#define CR0_PG REG(31)
 
-#define FLAG_FIXED BIT(1)
-#define FLAG_CF	   BIT(0)
-#define FLAG_ZF	   BIT(6)
-#define FLAG_TF	   BIT(8)
-#define FLAG_IF	   BIT(9)
-#define FLAG_DF	   BIT(10)
-#define FLAG_OF	   BIT(11)
-#define FLAG_IOPL  BIT(12)
-#define FLAG_NT	   BIT(14)
-#define FLAG_RF	   BIT(16)
-#define FLAG_VM	   BIT(17)
-#define FLAG_AC	   BIT(18)
+#define CR4_TSD	     REG(2)
+#define CR4_DE	     REG(3)
+#define CR4_PSE	     REG(4)
+#define CR4_PAE	     REG(5)
+#define CR4_PGE	     REG(7)
+#define CR4_PCE	     REG(8)
+#define CR4_OSFXSR   REG(9)
+#define CR4_UMIP     REG(11)
+#define CR4_LA57     REG(12)
+#define CR4_FSGSBASE REG(16)
+#define CR4_PCIDE    REG(17)
+#define CR4_OSXSAVE  REG(18)
+#define CR4_SMEP     REG(20)
+#define CR4_SMAP     REG(21)
+
+#define FLAG_FIXED REG(1)
+#define FLAG_CF	   REG(0)
+#define FLAG_ZF	   REG(6)
+#define FLAG_TF	   REG(8)
+#define FLAG_IF	   REG(9)
+#define FLAG_DF	   REG(10)
+#define FLAG_OF	   REG(11)
+#define FLAG_IOPL  REG(12)
+#define FLAG_NT	   REG(14)
+#define FLAG_RF	   REG(16)
+#define FLAG_VM	   REG(17)
+#define FLAG_AC	   REG(18)
 
 #define MSR_APIC_BASE	 0x1b
 #define MSR_SYSENTER_CS	 0x174
@@ -169,6 +171,15 @@ const struct trap *user_call(void *fn, word a, word b);
 word user_address(const void *p);
 word user_stack_top(void);
 
+/* Code made by SNIPPET at CPL 0 or 3, with RDI (EAX) = a, RSI (EDX) = b. */
+const struct trap *run(u32 cpl, const void *code, word a, word b, word flags);
+/* One check: this vector with this error code. */
+bool expect(const struct trap *t, u32 vector, u64 error, const char *name);
+/* Instructions that end by returning to run(); they run at two addresses. */
+#define SNIPPET(name, text)                                            \
+	extern const char name[];                                      \
+	__asm__(".pushsection .text.snippets\n" #name ":\n" text      \
+		"\nint $0x80\n.popsection")
 /* Goes to a frame of five words (IRET to an outer level), catching. */
 const struct trap *iret_call(word ip, word cs, word flags, word sp, word ss);
 /* The record of the exception that catch_call() would return. */

@@ -361,6 +361,31 @@ const struct trap *user_call(void *fn, word a, word b)
 	return user_call_flags(fn, a, b, 0);
 }
 
+const struct trap *run(u32 cpl, const void *code, word a, word b, word flags)
+{
+	struct far_target t = {.ip = (word)code,
+			       .cs = SEL_CODE,
+			       .flags = flags | FLAG_FIXED,
+			       .ss = SEL_DATA,
+			       .a = a,
+			       .b = b};
+
+	if (cpl)
+		return user_call_flags((void *)(word)code, a, b, flags);
+	t.sp = (word)__builtin_frame_address(0) - 4096;
+	return catch_call((void *)go, (word)&t, 0);
+}
+
+bool expect(const struct trap *t, u32 vector, u64 error, const char *name)
+{
+	bool ok = (u32)t->vector == vector && t->error == error;
+
+	if (ok)
+		return check(true, "%s", name);
+	return check(false, "%s: expected vector %u error %llx got %u %llx at %llx",
+		     name, vector, error, (u32)t->vector, t->error, t->ip);
+}
+
 const struct trap *iret_call(word ip, word cs, word flags, word sp, word ss)
 {
 	struct far_target t = {.ip = ip, .cs = cs, .flags = flags, .sp = sp,

@@ -108,6 +108,7 @@ pd:	.skip 4 * 4096
 user_pdpt: .skip 4096
 user_pd: .skip 4096
 	.skip STACK
+	.globl boot_stack_top
 boot_stack_top:
 	.globl user_stack
 	.skip STACK

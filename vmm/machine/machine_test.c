@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT */
+#include "vmm/machine/machine.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/test.h"
+#include "vmm/char/fake_chardev.h"
+#include "vmm/kick.h"
+#include "vmm/machine/fake_engine.h"
+
+static struct {
+	struct fake_engine engine;
+	struct fake_chardev serial;
+	struct loop *loop;
+	struct machine *machine;
+	struct boot boot;
+	struct machine_config config;
+	struct fault fault;
+	bool ended;
+	int status;
+} t;
+
+/* A kernel of one instruction. */
+static u8 kernel[4096];
+
+static void on_ended(void *ctx, int status)
+{
+	(void)ctx;
+	check(!t.ended);
+	t.ended = true;
+	t.status = status;
+	loop_stop(t.loop);
+}
+
+static void begin(void)
+{
+	const u32 header[] = {0x1badb002, 0x10003,  -(0x1badb002 + 0x10003),
+			      0x100000,	  0x100000, 0,
+			      0,	  0x100020};
+
+	memcpy(kernel, header, sizeof(header));
+	kick_setup();
+	fake_engine_init(&t.engine);
+	fake_chardev_init(&t.serial);
+	check_eq(loop_create(&t.loop), 0);
+	check_eq(boot_from_memory(&t.boot, kernel, sizeof(kernel), NULL, 0,
+				  "cmdline", &t.fault),
+		 0);
+	t.ended = false;
+	t.status = -1;
+	t.machine = NULL;
+	t.config = (struct machine_config){
+		.engine = &t.engine.engine,
+		.loop = t.loop,
+		.memory_bytes = 16 * MiB,
+		.cpu_count = 1,
+		.cpu_model = "host",
+		.boot = &t.boot,
+		.serial = &t.serial.chardev,
+		.test_exit = true,
+		.ended = on_ended,
+	};
+}
+
+static void exit_add(u32 index, struct fake_exit exit)
+{
+	fake_engine_add(&t.engine, index, exit);
+}
+
+static void out(u16 port, u32 size, u64 value)
+{
+	exit_add(0, (struct fake_exit){.reason = KVM_EXIT_IO,
+				       .address = port,
+				       .size = size,
+				       .write = true,
+				       .value = value});
+}
+
+static struct fake_exit *in(u16 port, u32 size)
+{
+	return fake_engine_add(&t.engine, 0,
+			       (struct fake_exit){.reason = KVM_EXIT_IO,
+						  .address = port,
+						  .size = size});
+}
+
+/* Runs until the machine ends; the result is its status. */
+static int run(void)
+{
+	check_eq(machine_create(&t.config, &t.machine, &t.fault), 0);
+	check_eq(machine_start(t.machine, &t.fault), 0);
+	check_eq(loop_run(t.loop), 0);
+	check(t.ended);
+	return t.status;
+}
+
+static void end(void)
+{
+	machine_free(t.machine);
+	check(!t.engine.vm_created);
+	check_eq(t.engine.live_vcpus, 0);
+	loop_free(t.loop);
+}
+
+TEST(a_power_off_ends_with_status_0)
+{
+	begin();
+	out(0x604, 2, 0x3400);
+	check_eq(run(), 0);
+	/* The instruction was finished before the machine stopped. */
+	check(!t.engine.vcpu[0].pending);
+	end();
+}
+
+TEST(the_first_cpu_starts_where_the_kernel_says)
+{
+	begin();
+	out(0x604, 2, 0x3400);
+	check_eq(run(), 0);
+	check_eq(t.engine.vcpu[0].regs.rip, 0x100020);
+	check_eq(t.engine.vcpu[0].regs.rax, 0x2badb002);
+	check_eq(t.engine.vcpu[0].sregs.cr0 & 0x80000001, 1);
+	check_eq(t.engine.vcpu[0].sregs.cs.selector, 0x10);
+	check_eq(t.engine.memslot_count, 2);
+	check(t.engine.written_count > 0);
+	end();
+}
+
+TEST(ports_are_read_and_written)
+{
+	struct fake_exit *status, *nobody;
+
+	begin();
+	out(0x3f8, 1, 'k');
+	exit_add(0, (struct fake_exit){.reason = KVM_EXIT_IO,
+				       .address = 0x3f8,
+				       .size = 1,
+				       .count = 4,
+				       .write = true,
+				       .value = 0x6c65656b});
+	status = in(0x3fd, 1);
+	nobody = in(0xcfc, 4);
+	out(0x604, 2, 0x3400);
+	check_eq(run(), 0);
+	check_eq(t.serial.out_size, 5);
+	check_mem_eq(t.serial.out, "kkeel", 5);
+	check_eq(status->read & 0xff, 0x60);
+	check_eq(nobody->read & 0xffffffff, 0xffffffff);
+	end();
+}
+
+TEST(memory_that_is_not_there_reads_all_ones)
+{
+	struct fake_exit *read;
+
+	begin();
+	exit_add(0, (struct fake_exit){.reason = KVM_EXIT_MMIO,
+				       .address = 0xd0000000,
+				       .size = 4,
+				       .write = true});
+	read = fake_engine_add(&t.engine, 0,
+			       (struct fake_exit){.reason = KVM_EXIT_MMIO,
+						  .address = 0xd0000000,
+						  .size = 8});
+	out(0x604, 2, 0x3400);
+	check_eq(run(), 0);
+	check_eq(read->read, UINT64_MAX);
+	end();
+}
+
+TEST(the_test_port_gives_its_status)
+{
+	begin();
+	out(0xf4, 1, 0x15);
+	check_eq(run(), 0x2b);
+	end();
+}
+
+TEST(a_reset_starts_all_over)
+{
+	begin();
+	t.config.cpu_count = 3;
+	out(0x3fb, 1, 0x83); /* leaves the divisor latch open */
+	out(0x64, 1, 0xfe);
+	out(0x3f8, 1, 'z'); /* after it: data, not a divisor */
+	out(0x604, 2, 0x3400);
+	check_eq(run(), 0);
+	check_mem_eq(t.serial.out, "z", 1);
+	check_eq(t.engine.vcpu[0].regs.rip, 0x100020);
+	/* Once to the boot entry, then power-on state and entry again. */
+	check_eq(t.engine.vcpu[0].state_load_count, 3);
+	check_eq(t.engine.vcpu[2].state_load_count, 1);
+	end();
+}
+
+TEST(with_no_reboot_a_reset_ends)
+{
+	begin();
+	t.config.no_reboot = true;
+	out(0x64, 1, 0xfe);
+	out(0x3f8, 1, 'z');
+	check_eq(run(), 0);
+	check_eq(t.serial.out_size, 0);
+	end();
+}
+
+TEST(after_a_power_request_the_vcpu_executes_nothing_more)
+{
+	begin();
+	out(0x604, 2, 0x3400);
+	out(0x3f8, 1, 'x');
+	out(0xf4, 1, 1);
+	check_eq(run(), 0);
+	check_eq(t.serial.out_size, 0);
+	end();
+}
+
+/* The report goes to standard error: catch it. */
+static const char *failing(struct fake_exit exit)
+{
+	static char text[8192];
+	int saved = dup(2), pipe_fd[2];
+	ssize_t n;
+
+	check(saved >= 0 && !pipe(pipe_fd));
+	begin();
+	exit_add(0, exit);
+	dup2(pipe_fd[1], 2);
+	run();
+	dup2(saved, 2);
+	close(saved);
+	close(pipe_fd[1]);
+	n = read(pipe_fd[0], text, sizeof(text) - 1);
+	close(pipe_fd[0]);
+	check(n > 0);
+	text[n] = 0;
+	check_eq(t.status, 1);
+	end();
+	return text;
+}
+
+TEST(an_exit_that_cannot_be_handled_is_reported_with_registers)
+{
+	const char *text;
+
+	text = failing((struct fake_exit){.reason = KVM_EXIT_SHUTDOWN});
+	check(strstr(text, "triple fault") && strstr(text, "rip 00000000"));
+	check(strstr(text, "code:"));
+	text = failing((struct fake_exit){.reason = KVM_EXIT_INTERNAL_ERROR,
+					  .detail = 1});
+	check(strstr(text, "cannot emulate"));
+	text = failing((struct fake_exit){.reason = KVM_EXIT_FAIL_ENTRY});
+	check(strstr(text, "refuses to enter"));
+	text = failing((struct fake_exit){.reason = 250});
+	check(strstr(text, "an exit that is not known"));
+	text = failing((struct fake_exit){.reason = KVM_EXIT_DEBUG});
+	check(strstr(text, "KVM_EXIT_DEBUG"));
+	text = failing((struct fake_exit){.err = -EFAULT});
+	check(strstr(text, "Bad address"));
+	text = failing((struct fake_exit){.reason = KVM_EXIT_SYSTEM_EVENT,
+					  .detail = KVM_SYSTEM_EVENT_CRASH});
+	check(strstr(text, "crashed"));
+}
+
+TEST(system_events_power_off_and_reset)
+{
+	begin();
+	exit_add(0, (struct fake_exit){.reason = KVM_EXIT_SYSTEM_EVENT,
+				       .detail = KVM_SYSTEM_EVENT_RESET});
+	exit_add(0, (struct fake_exit){.reason = KVM_EXIT_SYSTEM_EVENT,
+				       .detail = KVM_SYSTEM_EVENT_SHUTDOWN});
+	check_eq(run(), 0);
+	check_eq(t.engine.vcpu[0].state_load_count, 3);
+	end();
+}
+
+TEST(interrupted_runs_go_on)
+{
+	begin();
+	exit_add(0, (struct fake_exit){.err = -EINTR});
+	exit_add(0, (struct fake_exit){.err = -EAGAIN});
+	exit_add(0, (struct fake_exit){.reason = KVM_EXIT_INTR});
+	out(0xf4, 1, 0);
+	check_eq(run(), 1);
+	end();
+}
+
+TEST(a_machine_whose_cpus_wait_can_be_freed_at_once)
+{
+	u64 start_ns = clock_now_ns();
+
+	begin();
+	t.config.cpu_count = 8;
+	check_eq(machine_create(&t.config, &t.machine, &t.fault), 0);
+	check_eq(machine_start(t.machine, &t.fault), 0);
+	end();
+	check(clock_now_ns() - start_ns < 2 * NS_PER_S);
+}
+
+TEST(the_serial_port_interrupts_through_its_gsi)
+{
+	begin();
+	out(0x3fc, 1, 8);
+	out(0x3f9, 1, 2);
+	out(0xf4, 1, 0);
+	check_eq(run(), 1);
+	check(t.engine.irq_line_count[4] >= 1);
+	check_eq(t.engine.route_count, 38);
+	end();
+}
+
+TEST(too_many_cpus_for_the_engine_are_refused_in_a_sentence)
+{
+	begin();
+	t.config.cpu_count = 9;
+	check_eq(machine_create(&t.config, &t.machine, &t.fault), -EINVAL);
+	check(strstr(t.fault.text[0], "1 to 8 CPUs"));
+	loop_free(t.loop);
+}
+
+TEST(an_engine_that_fails_at_any_call_leaves_nothing_behind)
+{
+	u32 calls;
+
+	begin();
+	t.config.cpu_count = 2;
+	check_eq(machine_create(&t.config, &t.machine, &t.fault), 0);
+	calls = t.engine.call_count;
+	check(calls >= 8);
+	end();
+	for (u32 at = 1; at <= calls; at++) {
+		begin();
+		t.config.cpu_count = 2;
+		t.engine.fail = -ENOMEM;
+		t.engine.fail_at = at;
+		check_eq(machine_create(&t.config, &t.machine, &t.fault),
+			 -ENOMEM);
+		check(fault_is_set(&t.fault));
+		end();
+	}
+}

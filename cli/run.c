@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -22,7 +23,7 @@ struct run_options {
 	u64 memory_bytes, cpu_count;
 	int cpu, accel; /* indexes of the lists below */
 	const char *serial, *debug_console;
-	bool no_reboot, test_exit;
+	bool no_reboot, test_exit, stats;
 	bool help;
 };
 
@@ -98,6 +99,11 @@ static const struct opt run_opts[] = {
 	 OPTION(test_exit),
 	 .help = "let the guest end keel by port 0xf4: status is "
 		 "(value << 1) | 1"},
+	{.name = "stats",
+	 .kind = OPT_FLAG,
+	 OPTION(stats),
+	 .help = "say at the end how many guest instructions ran, in how much "
+		 "CPU time of the host"},
 	{.name = "help",
 	 .short_name = 'h',
 	 .kind = OPT_FLAG,
@@ -322,6 +328,24 @@ static int start(struct run *run, struct fault *fault)
 	return err;
 }
 
+/* The software engine counts; with kvm only the time is known. */
+static void stats_print(const struct run *run)
+{
+	u64 instructions = machine_instructions(run->machine);
+	struct timespec cpu;
+	double seconds;
+
+	if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu))
+		return;
+	seconds = (double)cpu.tv_sec + (double)cpu.tv_nsec / 1e9;
+	fprintf(stderr, "keel: %llu guest instructions, %.3f s of CPU time",
+		(unsigned long long)instructions, seconds);
+	if (instructions && seconds > 0)
+		fprintf(stderr, ", %.1f million a second",
+			(double)instructions / seconds / 1e6);
+	fputc('\n', stderr);
+}
+
 static void release(struct run *run)
 {
 	machine_free(run->machine);
@@ -397,6 +421,8 @@ int run_main(int argc, char *argv[], struct terminal *terminal, int *ret_signal)
 	}
 	if (run_machine(&run, &fault))
 		run.status = fault_status(&fault);
+	if (run.options.stats && run.machine)
+		stats_print(&run);
 	release(&run);
 	if (fault_is_set(&fault))
 		fault_print(&fault, "keel");

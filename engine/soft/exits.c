@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "engine/core/exception/exception.h"
+#include "engine/core/exec/exec.h"
 #include "engine/core/paging/mem.h"
 #include "engine/core/paging/paging.h"
 #include "engine/soft/soft.h"
@@ -115,6 +116,18 @@ int soft_exit_other(struct soft_vcpu *vcpu)
 	}
 }
 
+/* The guest's user code must not be able to end the machine: it gets #UD, as
+ * under the kernel's. */
+static int user_undefined(struct soft_vcpu *vcpu)
+{
+	external_clear(&vcpu->cpu);
+	(void)raise_ud(&vcpu->cpu); /* fills the exception */
+	if (exception_deliver(&vcpu->cpu) != X86_SHUTDOWN)
+		return 1;
+	vcpu->vcpu.run->exit_reason = KVM_EXIT_SHUTDOWN;
+	return 0;
+}
+
 /* An instruction that the engine cannot run, with its bytes, as the kernel
  * reports it: KVM_INTERNAL_ERROR_EMULATION. */
 int soft_exit_internal(struct soft_vcpu *vcpu)
@@ -124,6 +137,8 @@ int soft_exit_internal(struct soft_vcpu *vcpu)
 	u8 *host, bytes[INSN_LEN_MAX] = {0};
 	u32 have = 0;
 
+	if (cpu->cpl == 3)
+		return user_undefined(vcpu);
 	external_clear(cpu);
 	if (!tlb_fetch(cpu, linear_pc(cpu) & cpu->linear_mask, &host)) {
 		have = MIN((u32)INSN_LEN_MAX, 4096 - (u32)((uintptr_t)host & 4095));

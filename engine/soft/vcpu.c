@@ -439,7 +439,7 @@ static int kvmclock_ctrl(struct engine_vcpu *handle)
 
 static u64 instructions(struct engine_vcpu *handle)
 {
-	return soft_vcpu(handle)->cpu.retired;
+	return __atomic_load_n(&soft_vcpu(handle)->cpu.retired, __ATOMIC_RELAXED);
 }
 
 static void *mapped_page(struct engine_vcpu *handle, u32 page)

@@ -404,6 +404,15 @@ static void stop_threads(struct machine *m)
 	m->started_count = 0;
 }
 
+u64 machine_instructions(const struct machine *m)
+{
+	u64 sum = 0;
+
+	for (u32 i = 0; i < m->created_count; i++)
+		sum += m->vcpu[i].engine->ops->instructions(m->vcpu[i].engine);
+	return sum;
+}
+
 void machine_free(struct machine *m)
 {
 	if (!m)

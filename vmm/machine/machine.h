@@ -48,6 +48,10 @@ void machine_free(struct machine *machine);
 /* Starts the threads; the guest runs. -errno of a thread. */
 must_check int machine_start(struct machine *machine, struct fault *fault);
 
+/* Guest instructions of all vCPUs since the start, as far as the engine counts
+ * them; exact once the machine is over. */
+u64 machine_instructions(const struct machine *machine);
+
 /* What the user may do to a running machine. */
 void machine_power_button(struct machine *machine);
 

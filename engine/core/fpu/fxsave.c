@@ -28,7 +28,7 @@ static int fxsave_begin(struct x86_cpu *cpu, const struct insn *in, bool write,
 		return raise_fault(cpu, VECTOR_NM);
 	rc = vec_align(cpu, in, FXSAVE_SIZE, FXSAVE_ALIGN, write);
 	if (!rc)
-		rc = vec_linear(cpu, in, FXSAVE_SIZE, write, ret_address);
+		rc = area_linear(cpu, in, FXSAVE_SIZE, write, ret_address);
 	return rc ? rc : area_probe(cpu, in, *ret_address, FXSAVE_SIZE, write);
 }
 

@@ -100,15 +100,21 @@ static int store_write(struct x86_cpu *cpu, const struct insn *in,
 static int store_bytes(struct x86_cpu *cpu, const struct insn *in,
 		       const u8 *data, const u8 *mask, u32 count)
 {
-	struct masked_store store = {.size = 1,
-				     .count = count, .data = data};
+	struct masked_store store = {.size = 1, .count = 8};
+	u64 offset[2];
 	int rc = X86_OK;
 
-	store.offset = cpu->gpr[RDI] & address_mask[in->addr_size];
-	bytes_copy(store.mask.byte, mask, count);
-	for (u32 at = count; at && !rc; at -= 8)
-		rc = probe_range(cpu, in, store.offset + at - 8, 8);
-	return rc ? rc : store_write(cpu, in, &store);
+	for (u32 i = 0; i < count / 8; i++)
+		offset[i] = (cpu->gpr[RDI] + 8 * i) & address_mask[in->addr_size];
+	for (u32 i = count / 8; i && !rc; i--)
+		rc = probe_range(cpu, in, offset[i - 1], 8);
+	for (u32 i = 0; i < count / 8 && !rc; i++) {
+		store.offset = offset[i];
+		store.data = data + 8 * i;
+		bytes_copy(store.mask.byte, mask + 8 * i, 8);
+		rc = store_write(cpu, in, &store);
+	}
+	return rc;
 }
 
 static int exec_maskmovdqu(struct x86_cpu *cpu, const struct insn *in)

@@ -43,6 +43,16 @@ static int raise_misaligned(struct x86_cpu *cpu, const struct insn *in,
 	return raise_gp0(cpu);
 }
 
+int area_linear(struct x86_cpu *cpu, const struct insn *in, u32 size,
+		bool write, gva_t *ret_address)
+{
+	int rc = vec_linear(cpu, in, size, write, ret_address);
+
+	if (!rc && !canonical(cpu, *ret_address))
+		rc = raise_segment(cpu, insn_fault_seg(in));
+	return rc;
+}
+
 int vec_align(struct x86_cpu *cpu, const struct insn *in, u32 size, u32 align,
 	      bool write)
 {
@@ -73,8 +83,6 @@ int area_probe(struct x86_cpu *cpu, const struct insn *in, gva_t address,
 
 	if (likely(tlb_has(cpu, last, write) && tlb_has(cpu, address, write)))
 		return X86_OK;
-	if (!canonical(cpu, address))
-		return raise_segment(cpu, seg);
 	rc = linear_probe(cpu, last, 1, write, seg);
 	return rc ? rc : linear_probe(cpu, address, size, write, seg);
 }

@@ -136,6 +136,9 @@ static inline int raise_simd(struct x86_cpu *cpu)
  * the segment's checks. */
 int vec_linear(struct x86_cpu *cpu, const struct insn *in, u32 size, bool write,
 	       gva_t *ret_address);
+/* The same for a state area, whose address is checked whatever it needs of it. */
+int area_linear(struct x86_cpu *cpu, const struct insn *in, u32 size,
+		bool write, gva_t *ret_address);
 /* #GP(0) when the memory operand is not `align`ed. Comes before #PF, after
  * #SS and the segment's #GP. */
 int vec_align(struct x86_cpu *cpu, const struct insn *in, u32 size, u32 align,
@@ -168,7 +171,7 @@ static inline void alignment_restore(struct x86_cpu *cpu, struct x86_tlb *tlb)
 /* Reads or writes 1 << in->op_size bytes (1..32), with ROW_ALIGNED's check. */
 int vec_read(struct x86_cpu *cpu, const struct insn *in, void *data);
 int vec_write(struct x86_cpu *cpu, const struct insn *in, const void *data);
-/* One element at offset `at` from the start of the memory operand; `size` 1,
+/* One element at this offset in the operand's segment, masked already; `size` 1,
  * 2, 4, 8. */
 int element_read(struct x86_cpu *cpu, const struct insn *in, u64 offset,
 		 void *data, u32 size);

@@ -60,7 +60,7 @@ static int area_begin(struct x86_cpu *cpu, const struct insn *in, u32 size,
 {
 	int rc = vec_align(cpu, in, size, XSAVE_ALIGN, write);
 
-	return rc ? rc : vec_linear(cpu, in, size, write, ret_address);
+	return rc ? rc : area_linear(cpu, in, size, write, ret_address);
 }
 
 static int save_legacy(struct x86_cpu *cpu, gva_t area, u64 parts, bool mxcsr,

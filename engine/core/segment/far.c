@@ -319,7 +319,8 @@ int far_call(struct x86_cpu *cpu, u16 selector, u64 offset, u32 bytes)
 	rc = code_direct(cpu, &d, selector, &cs);
 	if (rc)
 		return rc;
-	frame_current(cpu, bytes, mode_64(cpu), 0, &frame);
+	/* Pushed as the new code's mode would. */
+	frame_current(cpu, bytes, segment_is_64(cpu, &cs), 0, &frame);
 	return call_finish(cpu, &frame, &cs, offset_cut(cpu, &cs, offset));
 }
 

@@ -73,19 +73,23 @@ struct engine_vm_ops {
 	/* All vcpus must have been freed, and no call may be under way. */
 	void (*free)(struct engine_vm *vm);
 	int (*check_extension)(struct engine_vm *vm, u32 cap);
-	int (*enable_cap)(struct engine_vm *vm, const struct kvm_enable_cap *cap);
-	int (*create_vcpu)(struct engine_vm *vm, u32 id, struct engine_vcpu **ret);
+	int (*enable_cap)(struct engine_vm *vm,
+			  const struct kvm_enable_cap *cap);
+	int (*create_vcpu)(struct engine_vm *vm, u32 id,
+			   struct engine_vcpu **ret);
 
 	int (*set_user_memory_region)(
 		struct engine_vm *vm,
 		const struct kvm_userspace_memory_region *region);
-	int (*get_dirty_log)(struct engine_vm *vm, const struct kvm_dirty_log *log);
+	int (*get_dirty_log)(struct engine_vm *vm,
+			     const struct kvm_dirty_log *log);
 	int (*clear_dirty_log)(struct engine_vm *vm,
 			       const struct kvm_clear_dirty_log *log);
 	int (*register_coalesced_mmio)(struct engine_vm *vm,
 				       const struct kvm_coalesced_mmio_zone *zone);
-	int (*unregister_coalesced_mmio)(struct engine_vm *vm,
-					 const struct kvm_coalesced_mmio_zone *zone);
+	int (*unregister_coalesced_mmio)(
+		struct engine_vm *vm,
+		const struct kvm_coalesced_mmio_zone *zone);
 	/*
 	 * The one call that is ours: guest memory [gpa, gpa+size) was written
 	 * by somebody who is not a vcpu, and the guest is about to be told.
@@ -100,25 +104,31 @@ struct engine_vm_ops {
 	int (*create_irqchip)(struct engine_vm *vm);
 	int (*get_irqchip)(struct engine_vm *vm, struct kvm_irqchip *chip);
 	int (*set_irqchip)(struct engine_vm *vm, const struct kvm_irqchip *chip);
-	int (*create_pit2)(struct engine_vm *vm, const struct kvm_pit_config *config);
+	int (*create_pit2)(struct engine_vm *vm,
+			   const struct kvm_pit_config *config);
 	int (*get_pit2)(struct engine_vm *vm, struct kvm_pit_state2 *state);
-	int (*set_pit2)(struct engine_vm *vm, const struct kvm_pit_state2 *state);
+	int (*set_pit2)(struct engine_vm *vm,
+			const struct kvm_pit_state2 *state);
 	int (*reinject_control)(struct engine_vm *vm,
 				const struct kvm_reinject_control *control);
 	int (*set_gsi_routing)(struct engine_vm *vm,
 			       const struct kvm_irq_routing *routing);
 	int (*irq_line)(struct engine_vm *vm, const struct kvm_irq_level *level);
 	/* in-out: level->status. */
-	int (*irq_line_status)(struct engine_vm *vm, struct kvm_irq_level *level);
+	int (*irq_line_status)(struct engine_vm *vm,
+			       struct kvm_irq_level *level);
 	int (*irqfd)(struct engine_vm *vm, const struct kvm_irqfd *irqfd);
-	int (*ioeventfd)(struct engine_vm *vm, const struct kvm_ioeventfd *ioeventfd);
+	int (*ioeventfd)(struct engine_vm *vm,
+			 const struct kvm_ioeventfd *ioeventfd);
 	int (*signal_msi)(struct engine_vm *vm, const struct kvm_msi *msi);
 
 	int (*get_clock)(struct engine_vm *vm, struct kvm_clock_data *clock);
-	int (*set_clock)(struct engine_vm *vm, const struct kvm_clock_data *clock);
+	int (*set_clock)(struct engine_vm *vm,
+			 const struct kvm_clock_data *clock);
 	int (*set_tsc_khz)(struct engine_vm *vm, u32 khz);
 	int (*get_tsc_khz)(struct engine_vm *vm);
-	int (*set_msr_filter)(struct engine_vm *vm, const struct kvm_msr_filter *filter);
+	int (*set_msr_filter)(struct engine_vm *vm,
+			      const struct kvm_msr_filter *filter);
 };
 
 /* A vCPU. [KVM-API 4], type "vcpu ioctl" */
@@ -127,37 +137,50 @@ struct engine_vcpu_ops {
 	void (*free)(struct engine_vcpu *vcpu);
 	/* KVM_RUN: 0 with run->exit_reason, or -EINTR, -EFAULT, … */
 	int (*run)(struct engine_vcpu *vcpu);
-	int (*enable_cap)(struct engine_vcpu *vcpu, const struct kvm_enable_cap *cap);
+	int (*enable_cap)(struct engine_vcpu *vcpu,
+			  const struct kvm_enable_cap *cap);
 
 	int (*get_regs)(struct engine_vcpu *vcpu, struct kvm_regs *regs);
 	int (*set_regs)(struct engine_vcpu *vcpu, const struct kvm_regs *regs);
 	int (*get_sregs)(struct engine_vcpu *vcpu, struct kvm_sregs *sregs);
-	int (*set_sregs)(struct engine_vcpu *vcpu, const struct kvm_sregs *sregs);
+	int (*set_sregs)(struct engine_vcpu *vcpu,
+			 const struct kvm_sregs *sregs);
 	int (*get_sregs2)(struct engine_vcpu *vcpu, struct kvm_sregs2 *sregs);
-	int (*set_sregs2)(struct engine_vcpu *vcpu, const struct kvm_sregs2 *sregs);
+	int (*set_sregs2)(struct engine_vcpu *vcpu,
+			  const struct kvm_sregs2 *sregs);
 	int (*get_fpu)(struct engine_vcpu *vcpu, struct kvm_fpu *fpu);
 	int (*set_fpu)(struct engine_vcpu *vcpu, const struct kvm_fpu *fpu);
 	int (*get_xsave)(struct engine_vcpu *vcpu, struct kvm_xsave *xsave);
-	int (*set_xsave)(struct engine_vcpu *vcpu, const struct kvm_xsave *xsave);
+	int (*set_xsave)(struct engine_vcpu *vcpu,
+			 const struct kvm_xsave *xsave);
 	int (*get_xcrs)(struct engine_vcpu *vcpu, struct kvm_xcrs *xcrs);
 	int (*set_xcrs)(struct engine_vcpu *vcpu, const struct kvm_xcrs *xcrs);
 	/* Return how many were read or written; stop at the first refused. */
 	int (*get_msrs)(struct engine_vcpu *vcpu, struct kvm_msrs *msrs);
 	int (*set_msrs)(struct engine_vcpu *vcpu, const struct kvm_msrs *msrs);
-	int (*set_cpuid2)(struct engine_vcpu *vcpu, const struct kvm_cpuid2 *cpuid);
+	int (*set_cpuid2)(struct engine_vcpu *vcpu,
+			  const struct kvm_cpuid2 *cpuid);
 	int (*get_cpuid2)(struct engine_vcpu *vcpu, struct kvm_cpuid2 *cpuid);
-	int (*get_lapic)(struct engine_vcpu *vcpu, struct kvm_lapic_state *lapic);
-	int (*set_lapic)(struct engine_vcpu *vcpu, const struct kvm_lapic_state *lapic);
-	int (*get_vcpu_events)(struct engine_vcpu *vcpu, struct kvm_vcpu_events *events);
+	int (*get_lapic)(struct engine_vcpu *vcpu,
+			 struct kvm_lapic_state *lapic);
+	int (*set_lapic)(struct engine_vcpu *vcpu,
+			 const struct kvm_lapic_state *lapic);
+	int (*get_vcpu_events)(struct engine_vcpu *vcpu,
+			       struct kvm_vcpu_events *events);
 	int (*set_vcpu_events)(struct engine_vcpu *vcpu,
 			       const struct kvm_vcpu_events *events);
-	int (*get_mp_state)(struct engine_vcpu *vcpu, struct kvm_mp_state *state);
-	int (*set_mp_state)(struct engine_vcpu *vcpu, const struct kvm_mp_state *state);
-	int (*get_debugregs)(struct engine_vcpu *vcpu, struct kvm_debugregs *regs);
-	int (*set_debugregs)(struct engine_vcpu *vcpu, const struct kvm_debugregs *regs);
+	int (*get_mp_state)(struct engine_vcpu *vcpu,
+			    struct kvm_mp_state *state);
+	int (*set_mp_state)(struct engine_vcpu *vcpu,
+			    const struct kvm_mp_state *state);
+	int (*get_debugregs)(struct engine_vcpu *vcpu,
+			     struct kvm_debugregs *regs);
+	int (*set_debugregs)(struct engine_vcpu *vcpu,
+			     const struct kvm_debugregs *regs);
 	int (*set_guest_debug)(struct engine_vcpu *vcpu,
 			       const struct kvm_guest_debug *debug);
-	int (*translate)(struct engine_vcpu *vcpu, struct kvm_translation *translation);
+	int (*translate)(struct engine_vcpu *vcpu,
+			 struct kvm_translation *translation);
 	int (*interrupt)(struct engine_vcpu *vcpu, u32 vector);
 	int (*nmi)(struct engine_vcpu *vcpu);
 	int (*smi)(struct engine_vcpu *vcpu);

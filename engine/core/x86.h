@@ -26,25 +26,25 @@
 #define CR0_CD BIT(30)
 #define CR0_PG BIT(31)
 
-#define CR4_VME BIT(0)
-#define CR4_PVI BIT(1)
-#define CR4_TSD BIT(2)
-#define CR4_DE BIT(3)
-#define CR4_PSE BIT(4)
-#define CR4_PAE BIT(5)
-#define CR4_MCE BIT(6)
-#define CR4_PGE BIT(7)
-#define CR4_PCE BIT(8)
-#define CR4_OSFXSR BIT(9)
+#define CR4_VME	       BIT(0)
+#define CR4_PVI	       BIT(1)
+#define CR4_TSD	       BIT(2)
+#define CR4_DE	       BIT(3)
+#define CR4_PSE	       BIT(4)
+#define CR4_PAE	       BIT(5)
+#define CR4_MCE	       BIT(6)
+#define CR4_PGE	       BIT(7)
+#define CR4_PCE	       BIT(8)
+#define CR4_OSFXSR     BIT(9)
 #define CR4_OSXMMEXCPT BIT(10)
-#define CR4_UMIP BIT(11)
-#define CR4_LA57 BIT(12)
-#define CR4_FSGSBASE BIT(16)
-#define CR4_PCIDE BIT(17)
-#define CR4_OSXSAVE BIT(18)
-#define CR4_SMEP BIT(20)
-#define CR4_SMAP BIT(21)
-#define CR4_PKE BIT(22)
+#define CR4_UMIP       BIT(11)
+#define CR4_LA57       BIT(12)
+#define CR4_FSGSBASE   BIT(16)
+#define CR4_PCIDE      BIT(17)
+#define CR4_OSXSAVE    BIT(18)
+#define CR4_SMEP       BIT(20)
+#define CR4_SMAP       BIT(21)
+#define CR4_PKE	       BIT(22)
 
 #define EFER_SCE BIT(0)
 #define EFER_LME BIT(8)
@@ -52,62 +52,75 @@
 #define EFER_NXE BIT(11)
 
 /* [SDM1 3.4.3 "EFLAGS Register"] */
-#define RFLAGS_CF BIT(0)
-#define RFLAGS_FIXED BIT(1)
-#define RFLAGS_PF BIT(2)
-#define RFLAGS_AF BIT(4)
-#define RFLAGS_ZF BIT(6)
-#define RFLAGS_SF BIT(7)
-#define RFLAGS_TF BIT(8)
-#define RFLAGS_IF BIT(9)
-#define RFLAGS_DF BIT(10)
-#define RFLAGS_OF BIT(11)
-#define RFLAGS_IOPL (BIT(12) | BIT(13))
+#define RFLAGS_CF	  BIT(0)
+#define RFLAGS_FIXED	  BIT(1)
+#define RFLAGS_PF	  BIT(2)
+#define RFLAGS_AF	  BIT(4)
+#define RFLAGS_ZF	  BIT(6)
+#define RFLAGS_SF	  BIT(7)
+#define RFLAGS_TF	  BIT(8)
+#define RFLAGS_IF	  BIT(9)
+#define RFLAGS_DF	  BIT(10)
+#define RFLAGS_OF	  BIT(11)
+#define RFLAGS_IOPL	  (BIT(12) | BIT(13))
 #define RFLAGS_IOPL_SHIFT 12
-#define RFLAGS_NT BIT(14)
-#define RFLAGS_RF BIT(16)
-#define RFLAGS_VM BIT(17)
-#define RFLAGS_AC BIT(18)
-#define RFLAGS_VIF BIT(19)
-#define RFLAGS_VIP BIT(20)
-#define RFLAGS_ID BIT(21)
-#define RFLAGS_ARITH 0x8d5u
+#define RFLAGS_NT	  BIT(14)
+#define RFLAGS_RF	  BIT(16)
+#define RFLAGS_VM	  BIT(17)
+#define RFLAGS_AC	  BIT(18)
+#define RFLAGS_VIF	  BIT(19)
+#define RFLAGS_VIP	  BIT(20)
+#define RFLAGS_ID	  BIT(21)
+#define RFLAGS_ARITH	  0x8d5u
 
 /* [SDM3 6.3.1 "External Interrupts", table 6-1 "Exceptions and Interrupts"] */
 enum x86_vector {
-	VECTOR_DE = 0, VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_BP = 3,
-	VECTOR_OF = 4, VECTOR_BR = 5, VECTOR_UD = 6, VECTOR_NM = 7,
-	VECTOR_DF = 8, VECTOR_TS = 10, VECTOR_NP = 11, VECTOR_SS = 12,
-	VECTOR_GP = 13, VECTOR_PF = 14, VECTOR_MF = 16, VECTOR_AC = 17,
-	VECTOR_MC = 18, VECTOR_XM = 19,
+	VECTOR_DE = 0,
+	VECTOR_DB = 1,
+	VECTOR_NMI = 2,
+	VECTOR_BP = 3,
+	VECTOR_OF = 4,
+	VECTOR_BR = 5,
+	VECTOR_UD = 6,
+	VECTOR_NM = 7,
+	VECTOR_DF = 8,
+	VECTOR_TS = 10,
+	VECTOR_NP = 11,
+	VECTOR_SS = 12,
+	VECTOR_GP = 13,
+	VECTOR_PF = 14,
+	VECTOR_MF = 16,
+	VECTOR_AC = 17,
+	VECTOR_MC = 18,
+	VECTOR_XM = 19,
 };
 
 /* Page-fault error code. [SDM3 4.7 "Page-Fault Exceptions"] */
 #define PF_PRESENT (1u << 0)
-#define PF_WRITE (1u << 1)
-#define PF_USER (1u << 2)
-#define PF_RSVD (1u << 3)
-#define PF_FETCH (1u << 4)
-#define PF_KEY (1u << 5)
+#define PF_WRITE   (1u << 1)
+#define PF_USER	   (1u << 2)
+#define PF_RSVD	   (1u << 3)
+#define PF_FETCH   (1u << 4)
+#define PF_KEY	   (1u << 5)
 
 /*
  * Segment attributes: descriptor bits 40..55 as bits 0..15, and one bit of our
  * own for "unusable", the layout of [SDM3 24.4.1 "Guest Register State"].
  */
-#define SEG_TYPE 0xfu
-#define SEG_ACCESSED (1u << 0)
-#define SEG_RW (1u << 1)       /* data: writable; code: readable */
-#define SEG_DC (1u << 2)       /* data: expand down; code: conforming */
-#define SEG_CODE (1u << 3)
-#define SEG_S (1u << 4)        /* code or data, not system */
+#define SEG_TYPE      0xfu
+#define SEG_ACCESSED  (1u << 0)
+#define SEG_RW	      (1u << 1) /* data: writable; code: readable */
+#define SEG_DC	      (1u << 2) /* data: expand down; code: conforming */
+#define SEG_CODE      (1u << 3)
+#define SEG_S	      (1u << 4) /* code or data, not system */
 #define SEG_DPL_SHIFT 5
-#define SEG_DPL (3u << SEG_DPL_SHIFT)
-#define SEG_P (1u << 7)
-#define SEG_AVL (1u << 12)
-#define SEG_L (1u << 13)
-#define SEG_DB (1u << 14)
-#define SEG_G (1u << 15)
-#define SEG_UNUSABLE (1u << 16)
+#define SEG_DPL	      (3u << SEG_DPL_SHIFT)
+#define SEG_P	      (1u << 7)
+#define SEG_AVL	      (1u << 12)
+#define SEG_L	      (1u << 13)
+#define SEG_DB	      (1u << 14)
+#define SEG_G	      (1u << 15)
+#define SEG_UNUSABLE  (1u << 16)
 
 struct x86_segment {
 	u64 base;
@@ -128,22 +141,22 @@ struct x86_table { /* GDTR, IDTR */
  * The FPU, SSE and AVX state in the standard XSAVE format: what XCR0 bits 0-2
  * cover. [SDM1 13.4 "XSAVE Area"]
  */
-#define XSAVE_SIZE 832
-#define XSAVE_MXCSR 24
-#define XSAVE_ST 32       /* 16 bytes apart */
-#define XSAVE_XMM 160     /* 16 bytes apart */
+#define XSAVE_SIZE   832
+#define XSAVE_MXCSR  24
+#define XSAVE_ST     32	 /* 16 bytes apart */
+#define XSAVE_XMM    160 /* 16 bytes apart */
 #define XSAVE_HEADER 512
-#define XSAVE_YMMH 576    /* 16 bytes apart */
-#define XCR0_X87 BIT(0)
-#define XCR0_SSE BIT(1)
-#define XCR0_AVX BIT(2)
+#define XSAVE_YMMH   576 /* 16 bytes apart */
+#define XCR0_X87     BIT(0)
+#define XCR0_SSE     BIT(1)
+#define XCR0_AVX     BIT(2)
 
 struct x86_xsave {
 	u8 bytes[XSAVE_SIZE] __attribute__((aligned(64)));
 };
 
 #define MXCSR_RESET 0x1f80u
-#define FCW_RESET 0x037fu /* after FNINIT; power-up is 0x0040 */
+#define FCW_RESET   0x037fu /* after FNINIT; power-up is 0x0040 */
 
 /*
  * One software TLB. Three of them, one for each way permissions read: user
@@ -153,8 +166,8 @@ struct x86_xsave {
  * 12 bits: raising the generation flushes. An access is a hit when the tag of
  * its last byte's page equals: page-crossers therefore miss.
  */
-#define TLB_BITS 10
-#define TLB_ENTRIES (1u << TLB_BITS)
+#define TLB_BITS	    10
+#define TLB_ENTRIES	    (1u << TLB_BITS)
 #define TLB_GENERATION_MASK 0xfffu
 
 struct x86_tlb_entry {
@@ -173,19 +186,23 @@ struct x86_tlb {
  * is never filled, so that every access takes the slow way, where #AC is seen.
  */
 enum tlb_class {
-	TLB_USER, TLB_SUPERVISOR, TLB_SUPERVISOR_AC, TLB_ALIGN, TLB_CLASSES
+	TLB_USER,
+	TLB_SUPERVISOR,
+	TLB_SUPERVISOR_AC,
+	TLB_ALIGN,
+	TLB_CLASSES
 };
 
 /* What an instruction's execution comes to. Positive: not simply "next". */
 enum x86_result {
-	X86_OK = 0,        /* done, RIP is at the next instruction */
-	X86_BRANCH = 1,    /* done, RIP was set */
-	X86_END = 2,       /* done; mode, mappings or IF may have changed */
-	X86_FAULT = 3,     /* cpu->exception is to be delivered */
-	X86_NEED = 4,      /* cpu->external asks the owner for an access */
-	X86_HALT = 5,      /* done, HLT: wait for an interrupt */
-	X86_EXIT = 6,      /* cpu->exit tells what the owner must do */
-	X86_REPEAT = 7,    /* a REP portion is done, RIP still at the insn */
+	X86_OK = 0,	   /* done, RIP is at the next instruction */
+	X86_BRANCH = 1,	   /* done, RIP was set */
+	X86_END = 2,	   /* done; mode, mappings or IF may have changed */
+	X86_FAULT = 3,	   /* cpu->exception is to be delivered */
+	X86_NEED = 4,	   /* cpu->external asks the owner for an access */
+	X86_HALT = 5,	   /* done, HLT: wait for an interrupt */
+	X86_EXIT = 6,	   /* cpu->exit tells what the owner must do */
+	X86_REPEAT = 7,	   /* a REP portion is done, RIP still at the insn */
 	X86_SHUTDOWN = 8,  /* triple fault */
 	X86_UNHANDLED = 9, /* no handler: the owner reports an engine failure */
 };
@@ -194,11 +211,11 @@ enum x86_result {
 struct x86_exception {
 	u8 vector;
 	bool has_error;
-	bool trap;       /* RIP is already past the instruction */
-	bool software;   /* INT n, INT3, INTO: DPL is checked, RF not set */
-	bool int1;       /* ICEBP */
+	bool trap;     /* RIP is already past the instruction */
+	bool software; /* INT n, INT3, INTO: DPL is checked, RF not set */
+	bool int1;     /* ICEBP */
 	u32 error;
-	u64 payload;     /* #PF: CR2; #DB: the DR6 bits */
+	u64 payload; /* #PF: CR2; #DB: the DR6 bits */
 };
 
 /*
@@ -209,18 +226,22 @@ struct x86_exception {
  * them twice. Registers are not written before the last access is done.
  */
 enum external_kind {
-	EXTERNAL_NONE, EXTERNAL_READ, EXTERNAL_WRITE, EXTERNAL_IN, EXTERNAL_OUT,
+	EXTERNAL_NONE,
+	EXTERNAL_READ,
+	EXTERNAL_WRITE,
+	EXTERNAL_IN,
+	EXTERNAL_OUT,
 };
 
 struct external_access {
 	gpa_t gpa; /* or port number */
 	u64 data;
-	u8 size;   /* 1..8 */
-	u8 kind;   /* enum external_kind */
+	u8 size; /* 1..8 */
+	u8 kind; /* enum external_kind */
 };
 
-#define EXTERNAL_LOG_MAX 128 /* XSAVE's 832 bytes, 8 at a time, and some */
-#define STRING_IO_MAX 4096   /* bytes in one portion of REP INS/OUTS */
+#define EXTERNAL_LOG_MAX 128  /* XSAVE's 832 bytes, 8 at a time, and some */
+#define STRING_IO_MAX	 4096 /* bytes in one portion of REP INS/OUTS */
 
 struct x86_external {
 	struct external_access want; /* kind NONE: nothing pending */
@@ -235,18 +256,21 @@ struct x86_external {
 
 /* X86_EXIT reasons. */
 enum x86_exit_kind {
-	X86_EXIT_NONE, X86_EXIT_RDMSR, X86_EXIT_WRMSR, X86_EXIT_HYPERCALL,
+	X86_EXIT_NONE,
+	X86_EXIT_RDMSR,
+	X86_EXIT_WRMSR,
+	X86_EXIT_HYPERCALL,
 	X86_EXIT_DEBUG,
 };
 
 struct x86_exit {
-	u8 kind;     /* enum x86_exit_kind */
-	u32 index;   /* MSR number; hypercall number */
-	u64 data;    /* value written; on completion the value read */
-	u64 arg[4];  /* hypercall arguments */
-	u32 reason;  /* KVM_MSR_EXIT_REASON_* */
-	u64 dr6;     /* X86_EXIT_DEBUG: the bits for the debugger */
-	u8 vector;   /* X86_EXIT_DEBUG: #DB or #BP */
+	u8 kind;       /* enum x86_exit_kind */
+	u32 index;     /* MSR number; hypercall number */
+	u64 data;      /* value written; on completion the value read */
+	u64 arg[4];    /* hypercall arguments */
+	u32 reason;    /* KVM_MSR_EXIT_REASON_* */
+	u64 dr6;       /* X86_EXIT_DEBUG: the bits for the debugger */
+	u8 vector;     /* X86_EXIT_DEBUG: #DB or #BP */
 	bool complete; /* the owner has answered: the instruction may finish */
 	bool fault;    /* the owner answered with an error: #GP */
 };
@@ -283,67 +307,69 @@ struct x86_ops;
 struct x86_cpu {
 	/* Hot: what every instruction touches. */
 	u64 gpr[GPR_SLOTS] __attribute__((aligned(64))); /* [ZERO]=0, [RIP] */
-	u64 rflags;        /* always exact; bit 1 set */
+	u64 rflags;	       /* always exact; bit 1 set */
 	struct x86_tlb *tlb;   /* of the current class; borrowed */
 	u64 tlb_generation[2]; /* by address half, 1..0xfff */
-	u64 linear_mask;   /* ~0 in 64-bit mode, 0xffffffff elsewhere */
+	u64 linear_mask;       /* ~0 in 64-bit mode, 0xffffffff elsewhere */
 	u64 segment_base[SEG_SLOTS]; /* what the fast path adds; [NONE] = 0 */
 	u8 segment_fast[SEG_SLOTS];  /* SEG_FAST_*: no limit check is needed */
-	u64 code_host;     /* host page of the running block: stores to it stop */
-	u32 stop;          /* STOP_*: leave the block after this instruction */
-	u32 insn_len;      /* of the running instruction; RIP slot is past it */
+	u64 code_host; /* host page of the running block: stores to it stop */
+	u32 stop;      /* STOP_*: leave the block after this instruction */
+	u32 insn_len;  /* of the running instruction; RIP slot is past it */
 
 	/* Mode, derived by x86_mode_update() from the registers below. */
 	u8 cpl;
-	u8 code;           /* enum code_size of CS */
-	bool long_mode;    /* EFER.LMA */
-	bool stack32;      /* SS.B (not 64-bit mode) */
-	bool single_step;  /* one instruction at a time: TF, shadow, DR7, debug */
-	u8 shadow;         /* SHADOW_*: interrupts held for one instruction */
-	u32 block_mode;    /* part of the key of decoded blocks */
+	u8 code;	  /* enum code_size of CS */
+	bool long_mode;	  /* EFER.LMA */
+	bool stack32;	  /* SS.B (not 64-bit mode) */
+	bool single_step; /* one instruction at a time: TF, shadow, DR7, debug */
+	u8 shadow;	  /* SHADOW_*: interrupts held for one instruction */
+	u32 block_mode;	  /* part of the key of decoded blocks */
 
 	u64 cr0, cr2, cr3, cr4, efer, xcr0;
 	u64 dr[4], dr6, dr7;
-	u64 pdpte[4];      /* PAE: loaded at MOV CR3 */
+	u64 pdpte[4]; /* PAE: loaded at MOV CR3 */
 	struct x86_segment seg[SEG_COUNT];
 	struct x86_table gdtr, idtr;
 	struct x86_msrs msr;
 	struct x86_exception exception; /* valid with X86_FAULT */
 	struct x86_exit exit;
-	bool nmi_blocked;  /* until IRET */
+	bool nmi_blocked;      /* until IRET */
 	bool upper_half_local; /* the TLB's upper half has non-global entries */
 	u64 large_first[2], large_last[2]; /* range that large pages filled */
-	u32 debug_guest;   /* KVM_GUESTDBG_* of KVM_SET_GUEST_DEBUG */
-	u64 debug_dr[4], debug_dr7;  /* the debugger's own breakpoints */
-	u64 pending_db;    /* DR6 bits of a trap due after this instruction */
+	u32 debug_guest;	    /* KVM_GUESTDBG_* of KVM_SET_GUEST_DEBUG */
+	u64 debug_dr[4], debug_dr7; /* the debugger's own breakpoints */
+	u64 pending_db; /* DR6 bits of a trap due after this instruction */
 
 	/* What CPUID told the guest, as masks that gates look at. */
 	u64 feature[(FEAT_COUNT + 63) / 64]; /* bit n = enum insn_feature n */
 	u64 cr4_allowed, efer_allowed, xcr0_allowed;
 	u8 physical_bits, linear_bits;
-	bool vendor_amd;   /* whose differences hold */
+	bool pages_1g;	 /* a PDPTE may map a page of 1 GiB */
+	bool vendor_amd; /* whose differences hold */
 
 	struct x86_tlb *tlbs[TLB_CLASSES]; /* borrowed: outlive the cpu */
-	const struct x86_ops *ops;         /* borrowed */
-	void *ctx;                         /* first argument of every op */
-	u64 retired;       /* instructions, REP iterations not counted */
+	const struct x86_ops *ops;	   /* borrowed */
+	void *ctx;			   /* first argument of every op */
+	u64 retired; /* instructions, REP iterations not counted */
 
 	struct x86_xsave xsave;
 	struct x86_external external;
 };
 
 /* cpu->segment_fast */
-#define SEG_FAST_READ (1u << 0)
+#define SEG_FAST_READ  (1u << 0)
 #define SEG_FAST_WRITE (1u << 1)
 
 /* cpu->stop */
-#define STOP_CODE_WRITTEN (1u << 0) /* a store went to the running block's page */
-#define STOP_LOG (1u << 1)          /* external.log[] holds finished accesses */
-#define STOP_DEBUG (1u << 2)        /* a data breakpoint was hit */
-#define STOP_MODE (1u << 3)         /* mode changed in a helper */
+#define STOP_CODE_WRITTEN \
+	(1u << 0)	     /* a store went to the running block's page */
+#define STOP_LOG   (1u << 1) /* external.log[] holds finished accesses */
+#define STOP_DEBUG (1u << 2) /* a data breakpoint was hit */
+#define STOP_MODE  (1u << 3) /* mode changed in a helper */
 
 /* cpu->shadow. [SDM3 6.8.3 "Masking Exceptions When Switching Stacks"] */
-#define SHADOW_STI (1u << 0)
+#define SHADOW_STI    (1u << 0)
 #define SHADOW_MOV_SS (1u << 1)
 
 /*
@@ -398,8 +424,24 @@ struct x86_ops {
 };
 
 #define RIP(cpu) ((cpu)->gpr[GPR_RIP])
-enum gpr { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13,
-	   R14, R15 };
+enum gpr {
+	RAX,
+	RCX,
+	RDX,
+	RBX,
+	RSP,
+	RBP,
+	RSI,
+	RDI,
+	R8,
+	R9,
+	R10,
+	R11,
+	R12,
+	R13,
+	R14,
+	R15
+};
 
 /* The instruction's own address: RIP is already past it while it runs. */
 static inline u64 insn_address(const struct x86_cpu *cpu)
@@ -418,7 +460,7 @@ static inline bool protected_mode(const struct x86_cpu *cpu)
 }
 
 /* Raises: fills cpu->exception and returns X86_FAULT. */
-int raise_fault(struct x86_cpu *cpu, enum x86_vector vector);      /* no code */
+int raise_fault(struct x86_cpu *cpu, enum x86_vector vector); /* no code */
 int raise_error(struct x86_cpu *cpu, enum x86_vector vector, u32 error);
 int raise_page_fault(struct x86_cpu *cpu, gva_t address, u32 error);
 static inline int raise_gp0(struct x86_cpu *cpu)

@@ -11,9 +11,9 @@
 #include "engine/core/paging/paging.h"
 #include "engine/soft/pause.h"
 
-#define INDEX_BITS 15
+#define INDEX_BITS    15
 #define INDEX_ENTRIES (1u << INDEX_BITS)
-#define ARENA_BYTES ((size_t)12 << 20)
+#define ARENA_BYTES   ((size_t)12 << 20)
 
 struct block_cache {
 	u8 *arena; /* owned: anonymous mapping, touched as it fills */
@@ -23,7 +23,8 @@ struct block_cache {
 
 struct block_cache *block_cache_create(void)
 {
-	struct block_cache *cache = mmap(NULL, sizeof(*cache), PROT_READ | PROT_WRITE,
+	struct block_cache *cache = mmap(NULL, sizeof(*cache),
+					 PROT_READ | PROT_WRITE,
 					 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (cache == MAP_FAILED)
@@ -42,7 +43,7 @@ void block_cache_free(struct block_cache *cache)
 	if (!cache)
 		return;
 	(void)munmap(cache->arena, ARENA_BYTES); /* our own mappings: cannot */
-	(void)munmap(cache, sizeof(*cache));     /* fail */
+	(void)munmap(cache, sizeof(*cache));	 /* fail */
 }
 
 void block_cache_clear(struct block_cache *cache)
@@ -111,7 +112,8 @@ static int decode_fault(struct x86_cpu *cpu, enum decode_result result)
 static gva_t linear_rip(const struct x86_cpu *cpu)
 {
 	return (cpu->segment_base[cpu->code == CODE_64 ? SEG_NONE : SEG_CS] +
-		cpu->gpr[GPR_RIP]) & cpu->linear_mask;
+		cpu->gpr[GPR_RIP]) &
+	       cpu->linear_mask;
 }
 
 /* Bytes that may still be fetched before CS ends; 0: none. */
@@ -144,7 +146,8 @@ int insn_fetch(struct x86_cpu *cpu, struct insn *ret)
 		cpu->insn_len = 0;
 		if (rc)
 			return rc;
-		part = MIN(4096 - (u32)((linear + have) & 4095), INSN_LEN_MAX - have);
+		part = MIN(4096 - (u32)((linear + have) & 4095),
+			   INSN_LEN_MAX - have);
 		part = (u32)MIN((u64)part, room - have);
 		memcpy(bytes + have, host, part);
 		have += part;
@@ -166,7 +169,8 @@ int insn_fetch(struct x86_cpu *cpu, struct insn *ret)
 static struct block *block_build(struct block_cache *cache, struct x86_cpu *cpu,
 				 const u8 *host, u64 room)
 {
-	size_t most = sizeof(struct block) + BLOCK_INSNS_MAX * sizeof(struct insn) +
+	size_t most = sizeof(struct block) +
+		      BLOCK_INSNS_MAX * sizeof(struct insn) +
 		      (BLOCK_WORDS_MAX + 1) * 8;
 	u8 source[BLOCK_WORDS_MAX * 8];
 	struct block *block;
@@ -196,11 +200,13 @@ static struct block *block_build(struct block_cache *cache, struct x86_cpu *cpu,
 	block->bytes = (u16)at;
 	memcpy(&block->insn[block->count], source, at);
 	cache->used += (sizeof(*block) + block->count * sizeof(struct insn) +
-			(at + 7) / 8 * 8 + 63) & ~(size_t)63;
+			(at + 7) / 8 * 8 + 63) &
+		       ~(size_t)63;
 	return block;
 }
 
-int block_find(struct block_cache *cache, struct x86_cpu *cpu, const struct block **ret)
+int block_find(struct block_cache *cache, struct x86_cpu *cpu,
+	       const struct block **ret)
 {
 	struct block **slot, *block;
 	u64 room = ~0ull;

@@ -42,7 +42,8 @@ void block_cache_clear(struct block_cache *cache);
  * or decode fault raised, RIP at the instruction), or X86_NEED: the code is not
  * in memory.
  */
-int block_find(struct block_cache *cache, struct x86_cpu *cpu, const struct block **ret);
+int block_find(struct block_cache *cache, struct x86_cpu *cpu,
+	       const struct block **ret);
 
 /* Decodes and binds the one instruction at CS:RIP, wherever its bytes lie. */
 int insn_fetch(struct x86_cpu *cpu, struct insn *ret);

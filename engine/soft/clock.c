@@ -17,8 +17,8 @@
 #include "base/clock.h"
 #include "engine/soft/soft.h"
 
-#define MEASURE_NS (2 * NS_PER_MS)
-#define CLOCK_STABLE 1u        /* PVCLOCK_TSC_STABLE_BIT */
+#define MEASURE_NS	    (2 * NS_PER_MS)
+#define CLOCK_STABLE	    1u /* PVCLOCK_TSC_STABLE_BIT */
 #define CLOCK_GUEST_STOPPED 2u /* PVCLOCK_GUEST_STOPPED */
 
 struct instant {
@@ -109,7 +109,8 @@ u64 soft_tsc_to_ns(struct soft_vcpu *vcpu, u64 guest_tsc)
 
 	if (ticks <= 0)
 		return ns;
-	return ns + (u64)((unsigned __int128)(u64)ticks * 1000000 / vcpu->tsc_khz);
+	return ns +
+	       (u64)((unsigned __int128)(u64)ticks * 1000000 / vcpu->tsc_khz);
 }
 
 int soft_vcpu_set_tsc_khz(struct soft_vcpu *vcpu, u32 khz)
@@ -194,13 +195,15 @@ void soft_clock_write(struct soft_vcpu *vcpu)
 	struct clock_page page = {0};
 	u32 version = 0;
 
-	if (!(msr & 1) || !soft_memory_read(vcpu->vm, gpa, &version, sizeof(version)))
+	if (!(msr & 1) ||
+	    !soft_memory_read(vcpu->vm, gpa, &version, sizeof(version)))
 		return;
 	page.version = (version | 1) + (version & 1 ? 2 : 0);
 	page.tsc_timestamp = scale(vcpu->vm->clock_base_tsc, vcpu->tsc_ratio) +
 			     vcpu->tsc_offset;
 	page.system_time = vcpu->vm->clock_base_ns;
-	page.flags = CLOCK_STABLE | (vcpu->guest_stopped ? CLOCK_GUEST_STOPPED : 0);
+	page.flags = CLOCK_STABLE |
+		     (vcpu->guest_stopped ? CLOCK_GUEST_STOPPED : 0);
 	vcpu->guest_stopped = false;
 	clock_scale(&page, vcpu->tsc_khz);
 	if (!soft_memory_write(vcpu->vm, gpa, &page.version, sizeof(u32)))
@@ -231,7 +234,8 @@ int soft_get_clock(struct engine_vm *handle, struct kvm_clock_data *clock)
 
 	memset(clock, 0, sizeof(*clock));
 	mutex_lock(&vm->lock);
-	clock->flags = KVM_CLOCK_TSC_STABLE | KVM_CLOCK_REALTIME | KVM_CLOCK_HOST_TSC;
+	clock->flags = KVM_CLOCK_TSC_STABLE | KVM_CLOCK_REALTIME |
+		       KVM_CLOCK_HOST_TSC;
 	clock->host_tsc = __rdtsc();
 	clock->clock = clock_at(vm, clock->host_tsc);
 	clock->realtime = clock_realtime_ns();

@@ -18,8 +18,8 @@ static void *op_page(void *ctx, gpa_t gpa, bool write)
 }
 
 /* The page of a LAPIC, or the I/O APIC's window. */
-static bool irqchip_mmio(struct soft_vcpu *vcpu, gpa_t gpa, void *data, u32 size,
-			 bool write)
+static bool irqchip_mmio(struct soft_vcpu *vcpu, gpa_t gpa, void *data,
+			 u32 size, bool write)
 {
 	struct soft_vm *vm = vcpu->vm;
 	u64 value = 0;
@@ -30,9 +30,11 @@ static bool irqchip_mmio(struct soft_vcpu *vcpu, gpa_t gpa, void *data, u32 size
 	mutex_lock(&vm->irq_lock);
 	if (write) {
 		memcpy(&value, data, size);
-		taken = irqchip_mmio_write(vm->irqchip, vcpu->id, gpa, size, value);
+		taken = irqchip_mmio_write(vm->irqchip, vcpu->id, gpa, size,
+					   value);
 	} else {
-		taken = irqchip_mmio_read(vm->irqchip, vcpu->id, gpa, size, &value);
+		taken = irqchip_mmio_read(vm->irqchip, vcpu->id, gpa, size,
+					  &value);
 		if (taken)
 			memcpy(data, &value, size);
 	}
@@ -60,9 +62,11 @@ static bool op_port(void *ctx, u16 port, void *data, u32 size, bool write)
 		mutex_lock(&vm->irq_lock);
 		if (write) {
 			memcpy(&value, data, size);
-			taken = irqchip_pio_write(vm->irqchip, port, size, value);
+			taken = irqchip_pio_write(vm->irqchip, port, size,
+						  value);
 		} else {
-			taken = irqchip_pio_read(vm->irqchip, port, size, &value);
+			taken = irqchip_pio_read(vm->irqchip, port, size,
+						 &value);
 			if (taken)
 				memcpy(data, &value, size);
 		}
@@ -82,12 +86,14 @@ static void op_cpuid(void *ctx, u32 leaf, u32 subleaf, u32 ret_regs[4])
 	struct soft_vcpu *vcpu = ctx;
 	struct cpuid_state state = {
 		.cr4 = vcpu->cpu.cr4,
-		.apic_base = vcpu->has_lapic ? vcpu->lapic.base : vcpu->apic_base,
+		.apic_base = vcpu->has_lapic ? vcpu->lapic.base
+					     : vcpu->apic_base,
 		.xcr0 = vcpu->cpu.xcr0,
 		.xss = vcpu->cpu.msr.xss,
 	};
 
-	cpuid_query(vcpu->cpuid, vcpu->cpuid_count, &state, leaf, subleaf, ret_regs);
+	cpuid_query(vcpu->cpuid, vcpu->cpuid_count, &state, leaf, subleaf,
+		    ret_regs);
 }
 
 static u64 op_cr8_get(void *ctx)
@@ -133,7 +139,8 @@ static void op_exclusive_end(void *ctx)
 static bool op_random(void *ctx, u64 *ret)
 {
 	(void)ctx;
-	return getrandom(ret, sizeof(*ret), GRND_NONBLOCK) == (ssize_t)sizeof(*ret);
+	return getrandom(ret, sizeof(*ret), GRND_NONBLOCK) ==
+	       (ssize_t)sizeof(*ret);
 }
 
 /*
@@ -152,7 +159,8 @@ static int op_hypercall(void *ctx)
 	} else if (number == KVM_HC_MAP_GPA_RANGE &&
 		   (vcpu->vm->exit_hypercalls & BIT(KVM_HC_MAP_GPA_RANGE))) {
 		cpu->exit = (struct x86_exit){
-			.kind = X86_EXIT_HYPERCALL, .index = (u32)number,
+			.kind = X86_EXIT_HYPERCALL,
+			.index = (u32)number,
 			.arg = {cpu->gpr[RBX] & mask, cpu->gpr[RCX] & mask,
 				cpu->gpr[RDX] & mask, cpu->gpr[RSI] & mask}};
 		return X86_EXIT;

@@ -15,11 +15,12 @@
 
 #include "engine/soft/soft.h"
 
-#define IOEVENTFD_FLAGS                                                       \
-	(KVM_IOEVENTFD_FLAG_DATAMATCH | KVM_IOEVENTFD_FLAG_PIO |              \
+#define IOEVENTFD_FLAGS                                          \
+	(KVM_IOEVENTFD_FLAG_DATAMATCH | KVM_IOEVENTFD_FLAG_PIO | \
 	 KVM_IOEVENTFD_FLAG_DEASSIGN)
 
-static bool ioeventfd_same(const struct soft_ioeventfd *a, const struct soft_ioeventfd *b)
+static bool ioeventfd_same(const struct soft_ioeventfd *a,
+			   const struct soft_ioeventfd *b)
 {
 	u32 kind = KVM_IOEVENTFD_FLAG_PIO;
 	bool match_a = a->flags & KVM_IOEVENTFD_FLAG_DATAMATCH;
@@ -33,7 +34,8 @@ static bool ioeventfd_same(const struct soft_ioeventfd *a, const struct soft_ioe
 	       (!match_a || !match_b || a->datamatch == b->datamatch);
 }
 
-static int ioeventfd_assign(struct soft_vm *vm, const struct soft_ioeventfd *event)
+static int ioeventfd_assign(struct soft_vm *vm,
+			    const struct soft_ioeventfd *event)
 {
 	struct soft_ioeventfd *grown, *old = vm->ioeventfd;
 
@@ -87,13 +89,15 @@ static bool same_eventfd(int a, int b)
 	return id && id == eventfd_identity(b);
 }
 
-static int ioeventfd_deassign(struct soft_vm *vm, const struct soft_ioeventfd *event)
+static int ioeventfd_deassign(struct soft_vm *vm,
+			      const struct soft_ioeventfd *event)
 {
 	for (u32 i = 0; i < vm->ioeventfd_count; i++) {
 		struct soft_ioeventfd *have = &vm->ioeventfd[i];
 		u32 mask = KVM_IOEVENTFD_FLAG_PIO | KVM_IOEVENTFD_FLAG_DATAMATCH;
 
-		if (have->address != event->address || have->length != event->length ||
+		if (have->address != event->address ||
+		    have->length != event->length ||
 		    ((have->flags ^ event->flags) & mask) ||
 		    ((have->flags & KVM_IOEVENTFD_FLAG_DATAMATCH) &&
 		     have->datamatch != event->datamatch) ||
@@ -114,8 +118,8 @@ static int ioeventfd_check(const struct kvm_ioeventfd *args)
 
 	if (args->flags & ~(u32)IOEVENTFD_FLAGS)
 		return trace_err(-EINVAL);
-	if (args->len != 0 && args->len != 1 && args->len != 2 && args->len != 4 &&
-	    args->len != 8)
+	if (args->len != 0 && args->len != 1 && args->len != 2 &&
+	    args->len != 4 && args->len != 8)
 		return trace_err(-EINVAL);
 	if (args->addr + args->len < args->addr || (!args->len && match))
 		return trace_err(-EINVAL);
@@ -125,15 +129,18 @@ static int ioeventfd_check(const struct kvm_ioeventfd *args)
 int soft_ioeventfd(struct engine_vm *handle, const struct kvm_ioeventfd *args)
 {
 	struct soft_vm *vm = soft_vm(handle);
-	struct soft_ioeventfd event = {
-		.address = args->addr, .datamatch = args->datamatch,
-		.length = args->len, .flags = args->flags, .fd = args->fd};
+	struct soft_ioeventfd event = {.address = args->addr,
+				       .datamatch = args->datamatch,
+				       .length = args->len,
+				       .flags = args->flags,
+				       .fd = args->fd};
 	int err = ioeventfd_check(args);
 
 	if (err)
 		return err;
 	if (!eventfd_identity(args->fd))
-		return trace_err(fcntl(args->fd, F_GETFD) < 0 ? -EBADF : -EINVAL);
+		return trace_err(fcntl(args->fd, F_GETFD) < 0 ? -EBADF
+							      : -EINVAL);
 	if (args->flags & KVM_IOEVENTFD_FLAG_DEASSIGN) {
 		mutex_lock(&vm->lock);
 		err = ioeventfd_deassign(vm, &event);
@@ -152,8 +159,8 @@ int soft_ioeventfd(struct engine_vm *handle, const struct kvm_ioeventfd *args)
 }
 
 /* Inside guest code: the array holds still. */
-bool soft_ioeventfd_write(struct soft_vm *vm, u64 address, const void *data, u32 size,
-			  bool pio)
+bool soft_ioeventfd_write(struct soft_vm *vm, u64 address, const void *data,
+			  u32 size, bool pio)
 {
 	u64 value = 0, one = 1;
 
@@ -163,7 +170,8 @@ bool soft_ioeventfd_write(struct soft_vm *vm, u64 address, const void *data, u32
 	for (u32 i = 0; i < vm->ioeventfd_count; i++) {
 		const struct soft_ioeventfd *event = &vm->ioeventfd[i];
 
-		if (event->address != address || (event->length && event->length != size) ||
+		if (event->address != address ||
+		    (event->length && event->length != size) ||
 		    !!(event->flags & KVM_IOEVENTFD_FLAG_PIO) != pio)
 			continue;
 		if ((event->flags & KVM_IOEVENTFD_FLAG_DATAMATCH) &&
@@ -181,17 +189,20 @@ static void irqfd_fire(struct soft_vm *vm, struct soft_irqfd *irqfd)
 {
 	u64 count;
 
-	if (!irqfd->used || read(irqfd->fd, &count, sizeof(count)) != sizeof(count) ||
+	if (!irqfd->used ||
+	    read(irqfd->fd, &count, sizeof(count)) != sizeof(count) ||
 	    irqfd->gsi >= IRQ_ROUTES_MAX) /* routed nowhere */
 		return;
 	if (irqfd->resample_fd >= 0) {
 		irqfd->raised = true;
-		(void)irqchip_set_gsi(vm->irqchip, IRQ_SOURCE_RESAMPLE, irqfd->gsi,
-				      true, false);
+		(void)irqchip_set_gsi(vm->irqchip, IRQ_SOURCE_RESAMPLE,
+				      irqfd->gsi, true, false);
 		return;
 	}
-	(void)irqchip_set_gsi(vm->irqchip, IRQ_SOURCE_CLIENT, irqfd->gsi, true, false);
-	(void)irqchip_set_gsi(vm->irqchip, IRQ_SOURCE_CLIENT, irqfd->gsi, false, false);
+	(void)irqchip_set_gsi(vm->irqchip, IRQ_SOURCE_CLIENT, irqfd->gsi, true,
+			      false);
+	(void)irqchip_set_gsi(vm->irqchip, IRQ_SOURCE_CLIENT, irqfd->gsi, false,
+			      false);
 }
 
 /* Index in the event, or SOFT_IRQFDS_MAX for the stop eventfd. */
@@ -201,7 +212,8 @@ static void irqfd_listen(void *ctx)
 	struct epoll_event events[16];
 
 	for (;;) {
-		int n = epoll_wait(vm->irqfd_epoll, events, ARRAY_SIZE(events), -1);
+		int n = epoll_wait(vm->irqfd_epoll, events, ARRAY_SIZE(events),
+				   -1);
 
 		for (int i = 0; i < n; i++) {
 			if (events[i].data.u32 == SOFT_IRQFDS_MAX)
@@ -216,7 +228,8 @@ static void irqfd_listen(void *ctx)
 /* The thread inherits a full signal mask: signals are the client's. */
 static int irqfd_thread_start(struct soft_vm *vm)
 {
-	struct epoll_event stop = {.events = EPOLLIN, .data.u32 = SOFT_IRQFDS_MAX};
+	struct epoll_event stop = {.events = EPOLLIN,
+				   .data.u32 = SOFT_IRQFDS_MAX};
 	sigset_t all, old;
 	int err;
 
@@ -252,8 +265,8 @@ static void irqfd_close(struct soft_vm *vm, struct soft_irqfd *irqfd)
 	if (irqfd->resample_fd >= 0)
 		(void)close(irqfd->resample_fd);
 	if (irqfd->raised)
-		(void)irqchip_set_gsi(vm->irqchip, IRQ_SOURCE_RESAMPLE, irqfd->gsi,
-				      false, false);
+		(void)irqchip_set_gsi(vm->irqchip, IRQ_SOURCE_RESAMPLE,
+				      irqfd->gsi, false, false);
 	*irqfd = (struct soft_irqfd){0};
 }
 
@@ -287,7 +300,8 @@ static int irqfd_place(struct soft_vm *vm, const struct kvm_irqfd *args)
 	if (free_one->fd < 0)
 		return trace_err(-errno);
 	if (resample) {
-		free_one->resample_fd = fcntl((int)args->resamplefd, F_DUPFD_CLOEXEC, 0);
+		free_one->resample_fd =
+			fcntl((int)args->resamplefd, F_DUPFD_CLOEXEC, 0);
 		if (free_one->resample_fd < 0) {
 			(void)close(free_one->fd);
 			return trace_err(-EBADF);
@@ -309,10 +323,12 @@ int soft_irqfd(struct engine_vm *handle, const struct kvm_irqfd *args)
 	struct soft_vm *vm = soft_vm(handle);
 	int err = 0;
 
-	if (args->flags & ~(u32)(KVM_IRQFD_FLAG_DEASSIGN | KVM_IRQFD_FLAG_RESAMPLE))
+	if (args->flags &
+	    ~(u32)(KVM_IRQFD_FLAG_DEASSIGN | KVM_IRQFD_FLAG_RESAMPLE))
 		return trace_err(-EINVAL);
 	if (!eventfd_identity((int)args->fd))
-		return trace_err(fcntl((int)args->fd, F_GETFD) < 0 ? -EBADF : -EINVAL);
+		return trace_err(fcntl((int)args->fd, F_GETFD) < 0 ? -EBADF
+								   : -EINVAL);
 	if (args->flags & KVM_IRQFD_FLAG_DEASSIGN)
 		return irqfd_deassign(vm, args);
 	if (!vm->irqchip)
@@ -340,10 +356,11 @@ void soft_irqfd_acked(struct soft_vm *vm, u32 gsi)
 		if (!irqfd->used || irqfd->resample_fd < 0 || irqfd->gsi != gsi)
 			continue;
 		if (irqfd->raised)
-			(void)irqchip_set_gsi(vm->irqchip, IRQ_SOURCE_RESAMPLE, gsi,
-					      false, false);
+			(void)irqchip_set_gsi(vm->irqchip, IRQ_SOURCE_RESAMPLE,
+					      gsi, false, false);
 		irqfd->raised = false;
-		(void)!write(irqfd->resample_fd, &one, sizeof(one)); /* full: told */
+		(void)!write(irqfd->resample_fd, &one,
+			     sizeof(one)); /* full: told */
 	}
 }
 

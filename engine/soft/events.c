@@ -19,7 +19,8 @@ static u8 shadow_get(const struct x86_cpu *cpu)
 	return shadow;
 }
 
-int soft_get_vcpu_events(struct engine_vcpu *handle, struct kvm_vcpu_events *events)
+int soft_get_vcpu_events(struct engine_vcpu *handle,
+			 struct kvm_vcpu_events *events)
 {
 	struct soft_vcpu *vcpu = soft_vcpu(handle);
 	const struct x86_cpu *cpu = &vcpu->cpu;
@@ -34,22 +35,25 @@ int soft_get_vcpu_events(struct engine_vcpu *handle, struct kvm_vcpu_events *eve
 	}
 	if (vcpu->interrupt_queued || vcpu->extint >= 0) {
 		events->interrupt.injected = 1;
-		events->interrupt.nr = vcpu->interrupt_queued ? vcpu->interrupt_vector
-							       : (u8)vcpu->extint;
+		events->interrupt.nr = vcpu->interrupt_queued
+					       ? vcpu->interrupt_vector
+					       : (u8)vcpu->extint;
 	}
 	events->interrupt.shadow = shadow_get(cpu);
-	events->nmi.pending = (u8)(vcpu->nmi_pending +
-				   __atomic_load_n(&vcpu->nmi_queued,
-						   __ATOMIC_RELAXED));
+	events->nmi.pending =
+		(u8)(vcpu->nmi_pending +
+		     __atomic_load_n(&vcpu->nmi_queued, __ATOMIC_RELAXED));
 	events->nmi.masked = cpu->nmi_blocked;
-	events->flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW;
+	events->flags = KVM_VCPUEVENT_VALID_NMI_PENDING |
+			KVM_VCPUEVENT_VALID_SHADOW;
 	mutex_unlock(&vcpu->lock);
 	return 0;
 }
 
 static int events_check(const struct kvm_vcpu_events *events)
 {
-	u32 known = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SIPI_VECTOR |
+	u32 known = KVM_VCPUEVENT_VALID_NMI_PENDING |
+		    KVM_VCPUEVENT_VALID_SIPI_VECTOR |
 		    KVM_VCPUEVENT_VALID_SHADOW | KVM_VCPUEVENT_VALID_SMM;
 
 	if (events->flags & ~known)
@@ -63,7 +67,8 @@ static int events_check(const struct kvm_vcpu_events *events)
 	return 0;
 }
 
-int soft_set_vcpu_events(struct engine_vcpu *handle, const struct kvm_vcpu_events *events)
+int soft_set_vcpu_events(struct engine_vcpu *handle,
+			 const struct kvm_vcpu_events *events)
 {
 	struct soft_vcpu *vcpu = soft_vcpu(handle);
 	struct x86_cpu *cpu = &vcpu->cpu;
@@ -112,7 +117,8 @@ int soft_get_mp_state(struct engine_vcpu *handle, struct kvm_mp_state *state)
 	return 0;
 }
 
-int soft_set_mp_state(struct engine_vcpu *handle, const struct kvm_mp_state *state)
+int soft_set_mp_state(struct engine_vcpu *handle,
+		      const struct kvm_mp_state *state)
 {
 	struct soft_vcpu *vcpu = soft_vcpu(handle);
 	u32 next = state->mp_state;

@@ -74,7 +74,8 @@ int soft_exit_need(struct soft_vcpu *vcpu)
 
 static u64 linear_pc(const struct x86_cpu *cpu)
 {
-	return cpu->gpr[GPR_RIP] + (cpu->code == CODE_64 ? 0 : cpu->seg[SEG_CS].base);
+	return cpu->gpr[GPR_RIP] +
+	       (cpu->code == CODE_64 ? 0 : cpu->seg[SEG_CS].base);
 }
 
 int soft_exit_other(struct soft_vcpu *vcpu)
@@ -85,8 +86,9 @@ int soft_exit_other(struct soft_vcpu *vcpu)
 	switch (exit->kind) {
 	case X86_EXIT_RDMSR:
 	case X86_EXIT_WRMSR:
-		run->exit_reason = exit->kind == X86_EXIT_RDMSR ? KVM_EXIT_X86_RDMSR
-								: KVM_EXIT_X86_WRMSR;
+		run->exit_reason = exit->kind == X86_EXIT_RDMSR
+					   ? KVM_EXIT_X86_RDMSR
+					   : KVM_EXIT_X86_WRMSR;
 		memset(&run->msr, 0, sizeof(run->msr));
 		run->msr.reason = exit->reason;
 		run->msr.index = exit->index;
@@ -141,7 +143,8 @@ int soft_exit_internal(struct soft_vcpu *vcpu)
 		return user_undefined(vcpu);
 	external_clear(cpu);
 	if (!tlb_fetch(cpu, linear_pc(cpu) & cpu->linear_mask, &host)) {
-		have = MIN((u32)INSN_LEN_MAX, 4096 - (u32)((uintptr_t)host & 4095));
+		have = MIN((u32)INSN_LEN_MAX,
+			   4096 - (u32)((uintptr_t)host & 4095));
 		memcpy(bytes, host, have);
 	}
 	run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
@@ -166,7 +169,8 @@ static void complete_io(struct soft_vcpu *vcpu)
 		return;
 	}
 	if (ext->want.kind == EXTERNAL_IN)
-		memcpy(ext->string_io, pio_page(vcpu), ext->count * ext->want.size);
+		memcpy(ext->string_io, pio_page(vcpu),
+		       ext->count * ext->want.size);
 	ext->want.kind = EXTERNAL_NONE;
 	ext->cursor = 0;
 	ext->string_ready = true;

@@ -46,7 +46,8 @@ static void chain(int signal, siginfo_t *info, void *context)
 
 	if (action->sa_flags & SA_SIGINFO) {
 		action->sa_sigaction(signal, info, context);
-	} else if (action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN) {
+	} else if (action->sa_handler != SIG_DFL &&
+		   action->sa_handler != SIG_IGN) {
 		action->sa_handler(signal);
 	} else { /* die of it: the access is made again with the default action */
 		struct sigaction normal = {.sa_handler = SIG_DFL};
@@ -70,7 +71,8 @@ static void on_fault(int signal, siginfo_t *info, void *context)
 static void install(void)
 {
 	struct sigaction action = {.sa_sigaction = on_fault,
-				   .sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK};
+				   .sa_flags = SA_SIGINFO | SA_NODEFER |
+					       SA_ONSTACK};
 
 	(void)sigaction(SIGSEGV, &action, &previous[0]); /* both are legal */
 	(void)sigaction(SIGBUS, &action, &previous[1]);

@@ -100,7 +100,8 @@ static const struct irqchip_ops irq_ops = {
 static int irqchip_make(struct soft_vm *vm, bool split)
 {
 	struct irqchip *chip = calloc(1, sizeof(*chip));
-	struct irq_routing *routing = calloc(1, irq_routing_bytes(IRQ_ROUTES_DEFAULT));
+	struct irq_routing *routing =
+		calloc(1, irq_routing_bytes(IRQ_ROUTES_DEFAULT));
 	struct irq_routing_rules rules = {.has_pins = !split,
 					  .ids_are_32bit = vm->ids_32bit,
 					  .reserved_gsis = vm->split_reserved};
@@ -217,7 +218,8 @@ int soft_set_irqchip(struct engine_vm *handle, const struct kvm_irqchip *chip)
 	return err;
 }
 
-int soft_create_pit2(struct engine_vm *handle, const struct kvm_pit_config *config)
+int soft_create_pit2(struct engine_vm *handle,
+		     const struct kvm_pit_config *config)
 {
 	struct soft_vm *vm = soft_vm(handle);
 	int err;
@@ -278,7 +280,8 @@ int soft_reinject_control(struct engine_vm *handle,
 	return err;
 }
 
-int soft_set_gsi_routing(struct engine_vm *handle, const struct kvm_irq_routing *routing)
+int soft_set_gsi_routing(struct engine_vm *handle,
+			 const struct kvm_irq_routing *routing)
 {
 	struct soft_vm *vm = soft_vm(handle);
 	struct irq_routing_rules rules;
@@ -315,7 +318,8 @@ static int line_set(struct soft_vm *vm, u32 gsi, bool level, bool want_status)
 	if (gsi >= IRQ_ROUTES_MAX)
 		return -1; /* routed nowhere */
 	mutex_lock(&vm->irq_lock);
-	status = irqchip_set_gsi(vm->irqchip, IRQ_SOURCE_CLIENT, gsi, level, want_status);
+	status = irqchip_set_gsi(vm->irqchip, IRQ_SOURCE_CLIENT, gsi, level,
+				 want_status);
 	mutex_unlock(&vm->irq_lock);
 	return status;
 }

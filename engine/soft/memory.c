@@ -13,7 +13,7 @@
 
 #include "engine/soft/soft.h"
 
-#define SLOT_FLAGS (KVM_MEM_LOG_DIRTY_PAGES | KVM_MEM_READONLY)
+#define SLOT_FLAGS   (KVM_MEM_LOG_DIRTY_PAGES | KVM_MEM_READONLY)
 #define GPA_BITS_MAX 52
 
 static u64 pages_of(u64 size)
@@ -65,7 +65,8 @@ static void dirty_set(struct soft_slot *slot, gpa_t gpa)
 {
 	u64 page = pages_of(gpa - slot->gpa);
 
-	__atomic_fetch_or(&slot->dirty[page / 64], BIT(page % 64), __ATOMIC_RELAXED);
+	__atomic_fetch_or(&slot->dirty[page / 64], BIT(page % 64),
+			  __ATOMIC_RELAXED);
 }
 
 void *soft_page(struct soft_vm *vm, gpa_t gpa, bool write)
@@ -83,7 +84,8 @@ void *soft_page(struct soft_vm *vm, gpa_t gpa, bool write)
 	return (void *)(uintptr_t)(slot->hva + (gpa - slot->gpa));
 }
 
-static bool memory_copy(struct soft_vm *vm, gpa_t gpa, void *data, u32 size, bool write)
+static bool memory_copy(struct soft_vm *vm, gpa_t gpa, void *data, u32 size,
+			bool write)
 {
 	u8 *bytes = data;
 
@@ -195,10 +197,11 @@ static int region_replace(struct soft_vm *vm, struct soft_slots *next,
 			  u64 **ret_unused)
 {
 	struct soft_slot *old = slot_by_id(vm->slots, region->slot);
-	struct soft_slot slot = {
-		.gpa = region->guest_phys_addr, .size = region->memory_size,
-		.hva = region->userspace_addr, .id = region->slot,
-		.flags = region->flags};
+	struct soft_slot slot = {.gpa = region->guest_phys_addr,
+				 .size = region->memory_size,
+				 .hva = region->userspace_addr,
+				 .id = region->slot,
+				 .flags = region->flags};
 	int err;
 
 	if (!region->memory_size) {
@@ -283,18 +286,20 @@ int soft_get_dirty_log(struct engine_vm *handle, const struct kvm_dirty_log *log
 	return err;
 }
 
-static int clear_check(const struct soft_slot *slot, const struct kvm_clear_dirty_log *log)
+static int clear_check(const struct soft_slot *slot,
+		       const struct kvm_clear_dirty_log *log)
 {
 	u64 pages = pages_of(slot->size);
 
-	if (log->first_page > pages || log->num_pages > pages - log->first_page ||
-	    (log->first_page & 63) ||
+	if (log->first_page > pages ||
+	    log->num_pages > pages - log->first_page || (log->first_page & 63) ||
 	    ((log->num_pages & 63) && log->num_pages < pages - log->first_page))
 		return trace_err(-EINVAL);
 	return log->dirty_bitmap ? 0 : trace_err(-EFAULT);
 }
 
-int soft_clear_dirty_log(struct engine_vm *handle, const struct kvm_clear_dirty_log *log)
+int soft_clear_dirty_log(struct engine_vm *handle,
+			 const struct kvm_clear_dirty_log *log)
 {
 	struct soft_vm *vm = soft_vm(handle);
 	const u64 *clear = log->dirty_bitmap;
@@ -309,7 +314,7 @@ int soft_clear_dirty_log(struct engine_vm *handle, const struct kvm_clear_dirty_
 		err = trace_err(-ENOENT);
 	else
 		err = clear_check(slot, log);
-	if (!err && slot) {
+	if (!err && slot && slot->dirty) {
 		soft_exclusive_begin(vm, NULL);
 		for (u64 i = 0; i < (log->num_pages + 63) / 64; i++)
 			slot->dirty[log->first_page / 64 + i] &= ~clear[i];

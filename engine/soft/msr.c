@@ -14,7 +14,8 @@ static bool is_x2apic(u32 index)
 	return index >= MSR_X2APIC_FIRST && index <= MSR_X2APIC_LAST;
 }
 
-static bool x2apic_access(struct soft_vcpu *vcpu, u32 index, u64 *value, bool write)
+static bool x2apic_access(struct soft_vcpu *vcpu, u32 index, u64 *value,
+			  bool write)
 {
 	bool fine;
 
@@ -129,7 +130,8 @@ static bool kvm_write(struct soft_vcpu *vcpu, u32 index, u64 value)
 		return false;
 	*slot = value;
 	if (slot == &vcpu->cpu.msr.kvm_system_time)
-		__atomic_fetch_or(&vcpu->request, REQUEST_CLOCK, __ATOMIC_RELAXED);
+		__atomic_fetch_or(&vcpu->request, REQUEST_CLOCK,
+				  __ATOMIC_RELAXED);
 	return true;
 }
 
@@ -140,7 +142,8 @@ int soft_msr_read(void *ctx, u32 index, u64 *ret)
 
 	assert(vcpu);
 	if (is_x2apic(index))
-		return x2apic_access(vcpu, index, ret, false) ? X86_OK : X86_FAULT;
+		return x2apic_access(vcpu, index, ret, false) ? X86_OK
+							      : X86_FAULT;
 	switch (index) {
 	case MSR_TSC:
 		*ret = soft_guest_tsc(vcpu);
@@ -166,7 +169,8 @@ int soft_msr_write(void *ctx, u32 index, u64 value)
 
 	assert(vcpu);
 	if (is_x2apic(index))
-		return x2apic_access(vcpu, index, &value, true) ? X86_OK : X86_FAULT;
+		return x2apic_access(vcpu, index, &value, true) ? X86_OK
+								: X86_FAULT;
 	switch (index) {
 	case MSR_TSC: /* TSC_ADJUST follows. [SDM3 17.17.3] */
 		vcpu->cpu.msr.tsc_adjust += value - soft_guest_tsc(vcpu);
@@ -185,7 +189,8 @@ int soft_msr_write(void *ctx, u32 index, u64 value)
 	default:
 		if (!kvm_offered(vcpu, index) || !kvm_write(vcpu, index, value))
 			return X86_FAULT;
-		if (index == MSR_KVM_WALL_CLOCK || index == MSR_KVM_WALL_CLOCK_NEW)
+		if (index == MSR_KVM_WALL_CLOCK ||
+		    index == MSR_KVM_WALL_CLOCK_NEW)
 			soft_wall_clock_write(vcpu, value);
 		return X86_OK;
 	}
@@ -219,7 +224,8 @@ bool soft_msr_get(struct soft_vcpu *vcpu, u32 index, u64 *ret)
 static void tsc_restore(struct soft_vcpu *vcpu, u64 value)
 {
 	struct soft_vm *vm = vcpu->vm;
-	u64 expected = soft_guest_tsc(vcpu) - vcpu->tsc_offset + vm->tsc_offset_first;
+	u64 expected =
+		soft_guest_tsc(vcpu) - vcpu->tsc_offset + vm->tsc_offset_first;
 	u64 off = value > expected ? value - expected : expected - value;
 
 	if (off < (u64)vcpu->tsc_khz * 1000 && vcpu->id != vm->boot_cpu_id)
@@ -269,8 +275,11 @@ bool soft_msr_allowed(const struct soft_vm *vm, u32 index, bool write)
 	for (u32 i = 0; i < filter->count; i++) {
 		u32 offset = index - filter->range[i].base;
 
-		if ((filter->range[i].flags & flag) && offset < filter->range[i].nmsrs)
-			return filter->range[i].bitmap[offset / 8] >> (offset % 8) & 1;
+		if ((filter->range[i].flags & flag) &&
+		    offset < filter->range[i].nmsrs)
+			return filter->range[i].bitmap[offset / 8] >>
+				       (offset % 8) &
+			       1;
 	}
 	return !filter->deny_default;
 }

@@ -28,7 +28,7 @@
 #include "engine/soft/soft.h"
 #include "engine/soft/thunk/thunk.h"
 
-#define BUDGET 1024 /* blocks between two looks at clock and signals */
+#define BUDGET		 1024 /* blocks between two looks at clock and signals */
 #define PAUSES_PER_YIELD 64
 
 int soft_pause(struct x86_cpu *cpu, const struct insn *in)
@@ -62,7 +62,8 @@ static inline int block_run(struct x86_cpu *cpu, const struct block *block)
 	if (in == end)
 		in--;
 	cpu->retired += (u64)(in - block->insn) + 1;
-	if (rc == X86_FAULT || rc == X86_NEED || rc == X86_EXIT || rc == X86_UNHANDLED) {
+	if (rc == X86_FAULT || rc == X86_NEED || rc == X86_EXIT ||
+	    rc == X86_UNHANDLED) {
 		if (rc != X86_FAULT || !cpu->exception.trap)
 			cpu->gpr[GPR_RIP] -= in->len;
 		cpu->retired--;
@@ -90,11 +91,14 @@ static int insn_run(struct x86_cpu *cpu, struct insn *in)
 
 static u64 code_page(struct x86_cpu *cpu)
 {
-	gva_t linear = (cpu->segment_base[cpu->code == CODE_64 ? SEG_NONE : SEG_CS] +
-			cpu->gpr[GPR_RIP]) & cpu->linear_mask;
+	gva_t linear =
+		(cpu->segment_base[cpu->code == CODE_64 ? SEG_NONE : SEG_CS] +
+		 cpu->gpr[GPR_RIP]) &
+		cpu->linear_mask;
 	u8 *host;
 
-	return tlb_fetch(cpu, linear, &host) ? 0 : (u64)(uintptr_t)host & ~4095ull;
+	return tlb_fetch(cpu, linear, &host) ? 0
+					     : (u64)(uintptr_t)host & ~4095ull;
 }
 
 /* With traps, shadows or breakpoints in play: one instruction, carefully. */
@@ -186,8 +190,8 @@ static int run_loop(struct soft_vcpu *vcpu)
 
 		vcpu->budget--;
 		if (unlikely(request || vcpu->budget <= 0)) {
-			bool held = request == REQUEST_WINDOW && vcpu->budget > 0 &&
-				    !vcpu->nmi_pending &&
+			bool held = request == REQUEST_WINDOW &&
+				    vcpu->budget > 0 && !vcpu->nmi_pending &&
 				    !(vcpu->cpu.rflags & RFLAGS_IF);
 
 			if (!held) {
@@ -199,8 +203,9 @@ static int run_loop(struct soft_vcpu *vcpu)
 				vcpu->budget = BUDGET;
 		}
 		rc = block_step(vcpu);
-		rc = likely((u32)rc <= X86_BRANCH && !vcpu->cpu.stop) ?
-			     1 : step_over(vcpu, rc);
+		rc = likely((u32)rc <= X86_BRANCH && !vcpu->cpu.stop)
+			     ? 1
+			     : step_over(vcpu, rc);
 	}
 	return rc;
 }
@@ -235,15 +240,16 @@ static u64 sigset_word(const sigset_t *set)
 /* Blocks everything but what the CPU itself raises; notes the mask in force. */
 static void signals_block(struct soft_vcpu *vcpu, sigset_t *ret_old)
 {
-	static const int synchronous[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP,
-					  SIGABRT, SIGSYS};
+	static const int synchronous[] = {SIGSEGV, SIGBUS,  SIGFPE, SIGILL,
+					  SIGTRAP, SIGABRT, SIGSYS};
 	sigset_t all;
 
 	(void)sigfillset(&all); /* cannot fail, nor can sigdelset */
 	for (u32 i = 0; i < ARRAY_SIZE(synchronous); i++)
 		(void)sigdelset(&all, synchronous[i]);
 	(void)pthread_sigmask(SIG_BLOCK, &all, ret_old); /* cannot fail */
-	vcpu->old_mask = vcpu->sigset.set ? vcpu->sigset.mask : sigset_word(ret_old);
+	vcpu->old_mask = vcpu->sigset.set ? vcpu->sigset.mask
+					  : sigset_word(ret_old);
 }
 
 /*

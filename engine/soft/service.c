@@ -100,9 +100,9 @@ static void accept_init_sipi(struct soft_vcpu *vcpu, u32 request)
 		/* What waited for the old program is not the new one's. */
 		vcpu->nmi_pending = 0;
 		vcpu->exception_queued = vcpu->interrupt_queued = false;
-		vcpu->mp_state = vcpu->lapic.base & LAPIC_BASE_BSP ?
-					 KVM_MP_STATE_RUNNABLE :
-					 KVM_MP_STATE_INIT_RECEIVED;
+		vcpu->mp_state = vcpu->lapic.base & LAPIC_BASE_BSP
+					 ? KVM_MP_STATE_RUNNABLE
+					 : KVM_MP_STATE_INIT_RECEIVED;
 	}
 	if (request & REQUEST_SIPI) {
 		request_clear(vcpu, REQUEST_SIPI);
@@ -196,12 +196,13 @@ static bool interrupts_open(const struct soft_vcpu *vcpu)
 
 bool soft_interrupt_window(struct soft_vcpu *vcpu)
 {
-	return !vcpu->vm->irqchip ? interrupts_open(vcpu) && vcpu->extint < 0 &&
-					    !vcpu->exception_queued &&
-					    !vcpu->interrupt_queued
-				  : vcpu->vm->split && interrupts_open(vcpu) &&
-					    vcpu->lapic.extint == LAPIC_NO_EXTINT &&
-					    lapic_accepts_extint(&vcpu->lapic);
+	return !vcpu->vm->irqchip
+		       ? interrupts_open(vcpu) && vcpu->extint < 0 &&
+				 !vcpu->exception_queued &&
+				 !vcpu->interrupt_queued
+		       : vcpu->vm->split && interrupts_open(vcpu) &&
+				 vcpu->lapic.extint == LAPIC_NO_EXTINT &&
+				 lapic_accepts_extint(&vcpu->lapic);
 }
 
 static bool irq_pending(struct soft_vcpu *vcpu)
@@ -253,7 +254,8 @@ static int inject(struct soft_vcpu *vcpu)
 	}
 	if (vcpu->interrupt_queued) {
 		vcpu->interrupt_queued = false;
-		return delivered(vcpu, interrupt_deliver(cpu, vcpu->interrupt_vector));
+		return delivered(
+			vcpu, interrupt_deliver(cpu, vcpu->interrupt_vector));
 	}
 	if (vcpu->nmi_pending && !cpu->nmi_blocked && !cpu->shadow) {
 		vcpu->nmi_pending--;
@@ -265,7 +267,8 @@ static int inject(struct soft_vcpu *vcpu)
 		vcpu->irq_waits = false;
 		request_keep(vcpu, REQUEST_EVENT, true);
 		if (vector >= 0)
-			return delivered(vcpu, interrupt_deliver(cpu, (u8)vector));
+			return delivered(vcpu,
+					 interrupt_deliver(cpu, (u8)vector));
 	}
 	return 1;
 }
@@ -320,7 +323,8 @@ static bool wake_reason(struct soft_vcpu *vcpu)
 		return request & (REQUEST_SIPI | REQUEST_INIT);
 	if (vcpu->mp_state == KVM_MP_STATE_UNINITIALIZED)
 		return request & REQUEST_INIT;
-	if (request & (REQUEST_INIT | REQUEST_NMI | REQUEST_EOI_EXIT | REQUEST_TRIPLE))
+	if (request &
+	    (REQUEST_INIT | REQUEST_NMI | REQUEST_EOI_EXIT | REQUEST_TRIPLE))
 		return true;
 	if (vcpu->nmi_pending && !vcpu->cpu.nmi_blocked)
 		return true;
@@ -333,7 +337,8 @@ static bool wake_reason(struct soft_vcpu *vcpu)
 static int wait_once(struct soft_vcpu *vcpu, u64 deadline)
 {
 	struct pollfd fd = {.fd = vcpu->wake_fd, .events = POLLIN};
-	u64 now = clock_now_ns(), left = deadline > now ? deadline - now : 0, count;
+	u64 now = clock_now_ns(), left = deadline > now ? deadline - now : 0,
+	    count;
 	struct timespec time = {.tv_sec = (time_t)(left / NS_PER_S),
 				.tv_nsec = (long)(left % NS_PER_S)};
 	sigset_t mask;

@@ -28,18 +28,18 @@
 #include "engine/core/x86.h"
 #include "engine/engine.h"
 
-#define SOFT_VCPUS_MAX 255
-#define SOFT_SLOTS_MAX 512
-#define SOFT_CPUID_MAX 256
-#define SOFT_IOEVENTFDS_MAX 1000
-#define SOFT_IRQFDS_MAX 1024
+#define SOFT_VCPUS_MAX	       255
+#define SOFT_SLOTS_MAX	       512
+#define SOFT_CPUID_MAX	       256
+#define SOFT_IOEVENTFDS_MAX    1000
+#define SOFT_IRQFDS_MAX	       1024
 #define SOFT_FILTER_RANGES_MAX 16
-#define SOFT_RUN_PAGES 3 /* kvm_run, PIO data, coalesced ring */
-#define SOFT_PIO_OFFSET 4096
+#define SOFT_RUN_PAGES	       3 /* kvm_run, PIO data, coalesced ring */
+#define SOFT_PIO_OFFSET	       4096
 
 struct soft_engine {
 	struct engine engine;
-	u32 tsc_khz; /* the host's */
+	u32 tsc_khz;	       /* the host's */
 	u64 arch_capabilities; /* MSR_ARCH_CAPABILITIES bits of the host */
 	u32 supported_count;
 	struct kvm_cpuid_entry2 supported[CPUID_ENTRIES_MAX];
@@ -52,8 +52,8 @@ struct soft_engine {
 
 struct soft_slot {
 	gpa_t gpa;
-	u64 size;  /* bytes; multiples of 4096 */
-	u64 hva;   /* the client's: borrowed */
+	u64 size;   /* bytes; multiples of 4096 */
+	u64 hva;    /* the client's: borrowed */
 	u64 *dirty; /* owned; one bit per page, NULL: not logged */
 	u32 id;
 	u32 flags; /* KVM_MEM_* */
@@ -78,7 +78,7 @@ struct soft_irqfd {
 	u32 gsi;
 	int fd, resample_fd; /* owned duplicates; -1 */
 	bool used;
-	bool raised;         /* resample: line is held high by us */
+	bool raised; /* resample: line is held high by us */
 };
 
 struct soft_vcpu;
@@ -99,49 +99,49 @@ struct soft_vm {
 	struct mutex exclusive;
 	struct mutex run_lock;
 	struct cond run_cond;
-	u32 inside;  /* run_lock: vCPUs in guest code */
-	bool paused; /* run_lock: none may enter */
+	u32 inside;		  /* run_lock: vCPUs in guest code */
+	bool paused;		  /* run_lock: none may enter */
 	struct soft_slots *slots; /* owned */
 	struct soft_vcpu *vcpu[SOFT_VCPUS_MAX]; /* by id; owned by the client */
 	u32 vcpu_count, boot_cpu_id;
 	bool manual_dirty_protect;
 
 	struct mutex irq_lock;
-	struct irqchip *irqchip;       /* owned; NULL: none */
+	struct irqchip *irqchip;	   /* owned; NULL: none */
 	const struct irq_routing *routing; /* owned */
-	u32 split_reserved;            /* split: pins of the client's IOAPIC */
+	u32 split_reserved; /* split: pins of the client's IOAPIC */
 	bool split;
 	bool ids_32bit, no_broadcast_quirk;
 
-	u32 ioeventfd_count;           /* lock and exclusive */
+	u32 ioeventfd_count;		  /* lock and exclusive */
 	struct soft_ioeventfd *ioeventfd; /* owned array */
-	struct soft_irqfd *irqfd;      /* owned array; irq_lock */
+	struct soft_irqfd *irqfd;	  /* owned array; irq_lock */
 	struct thread irqfd_thread;
-	int irqfd_epoll, irqfd_stop;   /* -1: no thread yet */
+	int irqfd_epoll, irqfd_stop; /* -1: no thread yet */
 
 	/* lock; read by vCPUs inside: changes come with all outside */
-	u64 clock_base_tsc;     /* at this host TSC ... */
-	u64 clock_base_ns;      /* ... kvmclock reads this */
-	u64 tsc_offset_first;   /* of the VM: host TSC at creation, negated */
+	u64 clock_base_tsc;   /* at this host TSC ... */
+	u64 clock_base_ns;    /* ... kvmclock reads this */
+	u64 tsc_offset_first; /* of the VM: host TSC at creation, negated */
 	u32 tsc_khz;
-	u32 user_msr_mask;      /* KVM_CAP_X86_USER_SPACE_MSR */
-	u64 exit_hypercalls;    /* KVM_CAP_EXIT_HYPERCALL */
+	u32 user_msr_mask;   /* KVM_CAP_X86_USER_SPACE_MSR */
+	u64 exit_hypercalls; /* KVM_CAP_EXIT_HYPERCALL */
 	bool exception_payload;
 	struct soft_msr_filter *filter; /* owned; NULL: none */
 };
 
 /* vcpu.request: looked at before each block. */
 enum {
-	REQUEST_PAUSE = 1 << 0,  /* somebody wants all vCPUs outside */
-	REQUEST_FLUSH = 1 << 1,  /* host addresses changed: drop the TLBs */
-	REQUEST_EVENT = 1 << 2,  /* ask the irqchip */
+	REQUEST_PAUSE = 1 << 0, /* somebody wants all vCPUs outside */
+	REQUEST_FLUSH = 1 << 1, /* host addresses changed: drop the TLBs */
+	REQUEST_EVENT = 1 << 2, /* ask the irqchip */
 	REQUEST_NMI = 1 << 3,
 	REQUEST_INIT = 1 << 4,
 	REQUEST_SIPI = 1 << 5,
 	REQUEST_EOI_EXIT = 1 << 6,
-	REQUEST_CLOCK = 1 << 7,  /* kvmclock page must be written anew */
+	REQUEST_CLOCK = 1 << 7,	 /* kvmclock page must be written anew */
 	REQUEST_WINDOW = 1 << 8, /* something waits for IF or the shadow */
-	REQUEST_POLL = 1 << 9,   /* look at the clock and for signals now */
+	REQUEST_POLL = 1 << 9,	 /* look at the clock and for signals now */
 	REQUEST_TRIPLE = 1 << 10,
 };
 
@@ -153,39 +153,39 @@ struct soft_vcpu {
 	struct soft_vm *vm; /* borrowed */
 	struct mutex lock;
 	u32 id;
-	u32 request;      /* atomic */
-	bool sleeping;    /* atomic: waits on wake_fd */
-	int wake_fd;      /* owned: eventfd */
-	u32 mp_state;     /* KVM_MP_STATE_*; the vcpu's thread */
-	s32 budget;       /* blocks until the next look at the clock */
+	u32 request;   /* atomic */
+	bool sleeping; /* atomic: waits on wake_fd */
+	int wake_fd;   /* owned: eventfd */
+	u32 mp_state;  /* KVM_MP_STATE_*; the vcpu's thread */
+	s32 budget;    /* blocks until the next look at the clock */
 	struct block_cache *blocks; /* owned */
 
 	struct lapic lapic;
 	bool has_lapic;
 	u8 sipi_vector;
-	u8 cr8;           /* without LAPIC */
-	u64 apic_base;    /* without LAPIC */
+	u8 cr8;			   /* without LAPIC */
+	u64 apic_base;		   /* without LAPIC */
 	struct vector_set eoi_due; /* irq_lock: split, to report */
 
 	/* Events on their way in. */
-	u32 nmi_queued;   /* atomic: NMIs raised, not looked at yet */
-	u8 nmi_pending;   /* waiting for their turn: 0..2 */
-	s16 extint;       /* KVM_INTERRUPT without irqchip: vector, -1 */
-	bool irq_waits;   /* the irqchip has one that IF or a shadow holds */
+	u32 nmi_queued; /* atomic: NMIs raised, not looked at yet */
+	u8 nmi_pending; /* waiting for their turn: 0..2 */
+	s16 extint;	/* KVM_INTERRUPT without irqchip: vector, -1 */
+	bool irq_waits; /* the irqchip has one that IF or a shadow holds */
 	bool exception_queued; /* set_vcpu_events: cpu.exception to deliver */
 	bool interrupt_queued; /* accepted, not delivered yet */
 	u8 interrupt_vector;
 
 	/* The exit that the next run() finishes. */
-	u8 pending;       /* enum soft_pending */
-	u64 tsc_offset;   /* guest TSC = host TSC scaled + offset */
+	u8 pending;	/* enum soft_pending */
+	u64 tsc_offset; /* guest TSC = host TSC scaled + offset */
 	u32 tsc_khz;
-	u64 tsc_ratio;    /* guest per host tick, 32.32; 0: equal */
+	u64 tsc_ratio; /* guest per host tick, 32.32; 0: equal */
 	struct vcpu_sigset {
 		bool set;
 		u64 mask;
 	} sigset;
-	u64 old_mask;     /* while inside run() */
+	u64 old_mask; /* while inside run() */
 
 	u32 cpuid_count;
 	struct kvm_cpuid_entry2 cpuid[SOFT_CPUID_MAX];
@@ -193,13 +193,17 @@ struct soft_vcpu {
 
 	sigjmp_buf guard; /* where a fault on guest memory lands */
 	bool guarded;
-	bool inside;      /* counted in vm.inside */
+	bool inside; /* counted in vm.inside */
 	bool exclusive_held;
-	u32 pauses;       /* PAUSE instructions since the last yield */
+	u32 pauses; /* PAUSE instructions since the last yield */
 };
 
 enum soft_pending {
-	PENDING_NONE, PENDING_MMIO, PENDING_IO, PENDING_MSR, PENDING_HYPERCALL,
+	PENDING_NONE,
+	PENDING_MMIO,
+	PENDING_IO,
+	PENDING_MSR,
+	PENDING_HYPERCALL,
 };
 
 static inline struct soft_vm *soft_vm(struct engine_vm *vm)
@@ -227,12 +231,14 @@ int soft_vcpu_create(struct soft_vm *vm, u32 id, struct engine_vcpu **ret);
 int soft_set_memory(struct engine_vm *vm,
 		    const struct kvm_userspace_memory_region *region);
 int soft_get_dirty_log(struct engine_vm *vm, const struct kvm_dirty_log *log);
-int soft_clear_dirty_log(struct engine_vm *vm, const struct kvm_clear_dirty_log *log);
+int soft_clear_dirty_log(struct engine_vm *vm,
+			 const struct kvm_clear_dirty_log *log);
 void soft_slots_free(struct soft_slots *slots);
 /* x86_ops.page. Inside guest code, or with vm.lock. */
 void *soft_page(struct soft_vm *vm, gpa_t gpa, bool write);
 /* Writes guest memory by guest-physical address; false: no memory there. */
-bool soft_memory_write(struct soft_vm *vm, gpa_t gpa, const void *data, u32 size);
+bool soft_memory_write(struct soft_vm *vm, gpa_t gpa, const void *data,
+		       u32 size);
 bool soft_memory_read(struct soft_vm *vm, gpa_t gpa, void *data, u32 size);
 
 /* exclusive.c: all vCPUs outside guest code. self NULL: not a vCPU. */
@@ -281,7 +287,8 @@ int soft_get_pit2(struct engine_vm *vm, struct kvm_pit_state2 *state);
 int soft_set_pit2(struct engine_vm *vm, const struct kvm_pit_state2 *state);
 int soft_reinject_control(struct engine_vm *vm,
 			  const struct kvm_reinject_control *control);
-int soft_set_gsi_routing(struct engine_vm *vm, const struct kvm_irq_routing *routing);
+int soft_set_gsi_routing(struct engine_vm *vm,
+			 const struct kvm_irq_routing *routing);
 int soft_irq_line(struct engine_vm *vm, const struct kvm_irq_level *level);
 int soft_irq_line_status(struct engine_vm *vm, struct kvm_irq_level *level);
 int soft_signal_msi(struct engine_vm *vm, const struct kvm_msi *msi);
@@ -289,8 +296,8 @@ int soft_signal_msi(struct engine_vm *vm, const struct kvm_msi *msi);
 /* eventfd.c */
 int soft_irqfd(struct engine_vm *vm, const struct kvm_irqfd *irqfd);
 int soft_ioeventfd(struct engine_vm *vm, const struct kvm_ioeventfd *ioeventfd);
-bool soft_ioeventfd_write(struct soft_vm *vm, u64 address, const void *data, u32 size,
-			  bool pio);
+bool soft_ioeventfd_write(struct soft_vm *vm, u64 address, const void *data,
+			  u32 size, bool pio);
 void soft_irqfd_acked(struct soft_vm *vm, u32 gsi); /* irq_lock held */
 void soft_eventfd_release(struct soft_vm *vm);
 
@@ -307,13 +314,17 @@ int soft_set_sregs2(struct engine_vcpu *vcpu, const struct kvm_sregs2 *sregs);
 int soft_get_xcrs(struct engine_vcpu *vcpu, struct kvm_xcrs *xcrs);
 int soft_set_xcrs(struct engine_vcpu *vcpu, const struct kvm_xcrs *xcrs);
 int soft_get_debugregs(struct engine_vcpu *vcpu, struct kvm_debugregs *regs);
-int soft_set_debugregs(struct engine_vcpu *vcpu, const struct kvm_debugregs *regs);
-int soft_set_guest_debug(struct engine_vcpu *vcpu, const struct kvm_guest_debug *debug);
-int soft_get_vcpu_events(struct engine_vcpu *vcpu, struct kvm_vcpu_events *events);
+int soft_set_debugregs(struct engine_vcpu *vcpu,
+		       const struct kvm_debugregs *regs);
+int soft_set_guest_debug(struct engine_vcpu *vcpu,
+			 const struct kvm_guest_debug *debug);
+int soft_get_vcpu_events(struct engine_vcpu *vcpu,
+			 struct kvm_vcpu_events *events);
 int soft_set_vcpu_events(struct engine_vcpu *vcpu,
 			 const struct kvm_vcpu_events *events);
 int soft_get_mp_state(struct engine_vcpu *vcpu, struct kvm_mp_state *state);
-int soft_set_mp_state(struct engine_vcpu *vcpu, const struct kvm_mp_state *state);
+int soft_set_mp_state(struct engine_vcpu *vcpu,
+		      const struct kvm_mp_state *state);
 int soft_interrupt(struct engine_vcpu *vcpu, u32 vector);
 int soft_nmi(struct engine_vcpu *vcpu);
 
@@ -329,7 +340,7 @@ int soft_exit_need(struct soft_vcpu *vcpu);
 int soft_exit_other(struct soft_vcpu *vcpu);
 int soft_exit_internal(struct soft_vcpu *vcpu);
 void soft_exit_complete(struct soft_vcpu *vcpu); /* the client's answer */
-void soft_exit_abandon(struct soft_vcpu *vcpu); /* the client moved on */
+void soft_exit_abandon(struct soft_vcpu *vcpu);	 /* the client moved on */
 
 /* guard.c: SIGSEGV and SIGBUS on guest memory end run() with -EFAULT. */
 int soft_guard_install(void);

@@ -11,15 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/time.h>
+#include <time.h>
 
 #include "engine/core/x86.h"
 #include "engine/engine.h"
 
 #define RAM_BYTES (256 * KiB)
-#define START 0x200
-#define RUNS_MAX 16
-#define SLICE_US 500
+#define START	  0x200
+#define RUNS_MAX  16
+#define SLICE_NS  500000
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
@@ -35,16 +35,36 @@ static struct engine *engine_once(void)
 	if (!engine) {
 		struct sigaction action = {.sa_handler = nothing};
 
-		if (engine_soft_open(&engine, NULL) || sigaction(SIGVTALRM, &action, NULL))
+		if (engine_soft_open(&engine, NULL) ||
+		    sigaction(SIGUSR2, &action, NULL))
 			abort();
 	}
 	return engine;
 }
 
+/* Real time, because a guest may sleep for ever. */
+static timer_t timer_once(void)
+{
+	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL,
+				 .sigev_signo = SIGUSR2};
+	static timer_t timer;
+	static bool made;
+
+	if (!made && timer_create(CLOCK_MONOTONIC, &event, &timer))
+		abort();
+	made = true;
+	return timer;
+}
+
 static void code_segment(struct kvm_segment *cs, bool wide, bool big)
 {
-	*cs = (struct kvm_segment){.limit = 0xffffffff, .selector = 8, .type = 11,
-				   .present = 1, .s = 1, .g = 1, .l = wide,
+	*cs = (struct kvm_segment){.limit = 0xffffffff,
+				   .selector = 8,
+				   .type = 11,
+				   .present = 1,
+				   .s = 1,
+				   .g = 1,
+				   .l = wide,
 				   .db = big};
 }
 
@@ -91,14 +111,14 @@ static void registers_set(struct engine_vcpu *vcpu, const u8 *data, size_t size)
 
 static void run_some(struct engine_vcpu *vcpu, u8 how)
 {
-	struct itimerval slice = {.it_value.tv_usec = SLICE_US};
-	struct kvm_guest_debug debug = {
-		.control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP};
+	const struct itimerspec slice = {.it_value.tv_nsec = SLICE_NS};
+	struct kvm_guest_debug debug = {.control = KVM_GUESTDBG_ENABLE |
+						   KVM_GUESTDBG_SINGLESTEP};
 
 	if (how & 1)
 		(void)vcpu->ops->set_guest_debug(vcpu, &debug);
 	for (u32 i = 0; i < RUNS_MAX; i++) {
-		if (setitimer(ITIMER_VIRTUAL, &slice, NULL))
+		if (timer_settime(timer_once(), 0, &slice, NULL))
 			abort();
 		if (vcpu->ops->run(vcpu))
 			return;
@@ -110,7 +130,8 @@ static void run_some(struct engine_vcpu *vcpu, u8 how)
 	}
 }
 
-static void machine_run(struct engine_vm *vm, u8 *ram, const u8 *data, size_t size)
+static void machine_run(struct engine_vm *vm, u8 *ram, const u8 *data,
+			size_t size)
 {
 	struct kvm_userspace_memory_region region = {
 		.memory_size = RAM_BYTES, .userspace_addr = (u64)(uintptr_t)ram};

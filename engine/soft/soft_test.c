@@ -13,7 +13,7 @@
 #include "base/test.h"
 
 #define RAM_BYTES (1 * MiB)
-#define CODE 0x1000
+#define CODE	  0x1000
 
 static struct engine *engine;
 static struct engine_vm *vm;
@@ -71,8 +71,8 @@ TEST(a_loop_of_known_length_is_counted_to_the_instruction)
 TEST(a_repeated_string_instruction_counts_once)
 {
 	/* mov cx, 3000; mov di, 0x2000; rep stosb; hlt */
-	static const u8 code[] = {0xb9, 0xb8, 0x0b, 0xbf, 0x00, 0x20,
-				  0xf3, 0xaa, 0xf4};
+	static const u8 code[] = {0xb9, 0xb8, 0x0b, 0xbf, 0x00,
+				  0x20, 0xf3, 0xaa, 0xf4};
 
 	machine(code, sizeof(code));
 	check_eq(vcpu->ops->run(vcpu), 0);
@@ -83,7 +83,7 @@ TEST(a_repeated_string_instruction_counts_once)
 TEST(a_store_into_the_next_instruction_is_executed_as_written)
 {
 	/* mov byte [1007h], 42h (inc dx); nops turned into inc dx; hlt */
-	static const u8 code[] = {0xba, 0x00, 0x00,             /* mov dx, 0 */
+	static const u8 code[] = {0xba, 0x00, 0x00,		/* mov dx, 0 */
 				  0xc6, 0x06, 0x08, 0x10, 0x42, /* at 1003h */
 				  0x90, 0xf4};
 	struct kvm_regs regs;
@@ -145,7 +145,8 @@ TEST(a_full_block_cache_starts_over)
 	soft_guest_enter(soft_vcpu(vcpu));
 	for (u32 at = 0; at < 0xf000; at++) { /* 60 K blocks of up to 32 nops */
 		RIP(cpu) = at;
-		check_eq(block_find(soft_vcpu(vcpu)->blocks, cpu, &block), X86_OK);
+		check_eq(block_find(soft_vcpu(vcpu)->blocks, cpu, &block),
+			 X86_OK);
 		check(block->count >= 1);
 		check_eq(block->host, (u64)(uintptr_t)(ram + at));
 	}

@@ -86,15 +86,18 @@ static void segment_set(const struct kvm_segment *from, struct x86_segment *to)
 	attr |= from->db ? SEG_DB : 0;
 	attr |= from->g ? SEG_G : 0;
 	attr |= from->unusable || !from->present ? SEG_UNUSABLE : 0;
-	*to = (struct x86_segment){.base = from->base, .limit = from->limit,
-				   .attr = attr, .selector = from->selector};
+	*to = (struct x86_segment){.base = from->base,
+				   .limit = from->limit,
+				   .attr = attr,
+				   .selector = from->selector};
 }
 
 static struct kvm_segment *sregs_slot(struct kvm_sregs *sregs, u32 seg)
 {
 	struct kvm_segment *slots[SEG_COUNT] = {
-		[SEG_ES] = &sregs->es, [SEG_CS] = &sregs->cs, [SEG_SS] = &sregs->ss,
-		[SEG_DS] = &sregs->ds, [SEG_FS] = &sregs->fs, [SEG_GS] = &sregs->gs,
+		[SEG_ES] = &sregs->es, [SEG_CS] = &sregs->cs,
+		[SEG_SS] = &sregs->ss, [SEG_DS] = &sregs->ds,
+		[SEG_FS] = &sregs->fs, [SEG_GS] = &sregs->gs,
 		[SEG_TR] = &sregs->tr, [SEG_LDTR] = &sregs->ldt};
 
 	return slots[seg];
@@ -122,7 +125,8 @@ static void sregs_fill(struct soft_vcpu *vcpu, struct kvm_sregs *sregs)
 		sregs->interrupt_bitmap[vcpu->interrupt_vector / 64] |=
 			BIT(vcpu->interrupt_vector % 64);
 	else if (vcpu->extint >= 0)
-		sregs->interrupt_bitmap[vcpu->extint / 64] |= BIT(vcpu->extint % 64);
+		sregs->interrupt_bitmap[vcpu->extint / 64] |=
+			BIT(vcpu->extint % 64);
 }
 
 int soft_get_sregs(struct engine_vcpu *handle, struct kvm_sregs *sregs)
@@ -136,7 +140,8 @@ int soft_get_sregs(struct engine_vcpu *handle, struct kvm_sregs *sregs)
 }
 
 /* Combinations that no processor can be in. */
-static bool sregs_possible(const struct x86_cpu *cpu, const struct kvm_sregs *sregs)
+static bool sregs_possible(const struct x86_cpu *cpu,
+			   const struct kvm_sregs *sregs)
 {
 	u64 cr0 = sregs->cr0, cr4 = sregs->cr4, efer = sregs->efer;
 
@@ -155,7 +160,8 @@ static bool sregs_possible(const struct x86_cpu *cpu, const struct kvm_sregs *sr
 
 static bool paging_pae(const struct x86_cpu *cpu)
 {
-	return (cpu->cr0 & CR0_PG) && (cpu->cr4 & CR4_PAE) && !(cpu->efer & EFER_LMA);
+	return (cpu->cr0 & CR0_PG) && (cpu->cr4 & CR4_PAE) &&
+	       !(cpu->efer & EFER_LMA);
 }
 
 static void control_set(struct soft_vcpu *vcpu, const struct kvm_sregs *sregs)
@@ -217,7 +223,8 @@ static int sregs_apply(struct soft_vcpu *vcpu, const struct kvm_sregs *sregs,
 	struct x86_cpu *cpu = &vcpu->cpu;
 	struct kvm_sregs copy = *sregs;
 
-	if (!sregs_possible(cpu, sregs) || !apic_base_set(vcpu, sregs->apic_base))
+	if (!sregs_possible(cpu, sregs) ||
+	    !apic_base_set(vcpu, sregs->apic_base))
 		return trace_err(-EINVAL);
 	if (elsewhere(cpu, sregs))
 		soft_exit_abandon(vcpu);
@@ -230,7 +237,7 @@ static int sregs_apply(struct soft_vcpu *vcpu, const struct kvm_sregs *sregs,
 	if (pdptrs)
 		memcpy(cpu->pdpte, pdptrs, sizeof(cpu->pdpte));
 	else if (paging_pae(cpu)) {
-		soft_guest_enter(vcpu); /* slots hold still */
+		soft_guest_enter(vcpu);		 /* slots hold still */
 		(void)pdpte_load(cpu, cpu->cr3); /* wrong ones fault when used */
 		soft_guest_leave(vcpu);
 	}
@@ -349,7 +356,8 @@ int soft_get_debugregs(struct engine_vcpu *handle, struct kvm_debugregs *regs)
 	return 0;
 }
 
-int soft_set_debugregs(struct engine_vcpu *handle, const struct kvm_debugregs *regs)
+int soft_set_debugregs(struct engine_vcpu *handle,
+		       const struct kvm_debugregs *regs)
 {
 	struct soft_vcpu *vcpu = soft_vcpu(handle);
 
@@ -365,7 +373,8 @@ int soft_set_debugregs(struct engine_vcpu *handle, const struct kvm_debugregs *r
 	return 0;
 }
 
-int soft_set_guest_debug(struct engine_vcpu *handle, const struct kvm_guest_debug *debug)
+int soft_set_guest_debug(struct engine_vcpu *handle,
+			 const struct kvm_guest_debug *debug)
 {
 	struct soft_vcpu *vcpu = soft_vcpu(handle);
 	struct x86_cpu *cpu = &vcpu->cpu;
@@ -384,8 +393,9 @@ int soft_set_guest_debug(struct engine_vcpu *handle, const struct kvm_guest_debu
 		soft_request(vcpu, REQUEST_EVENT);
 	}
 	if (!err) {
-		cpu->debug_guest = debug->control & KVM_GUESTDBG_ENABLE ?
-					   debug->control : 0;
+		cpu->debug_guest = debug->control & KVM_GUESTDBG_ENABLE
+					   ? debug->control
+					   : 0;
 		for (u32 i = 0; i < 4; i++)
 			cpu->debug_dr[i] = debug->arch.debugreg[i];
 		cpu->debug_dr7 = debug->arch.debugreg[7];

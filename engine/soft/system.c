@@ -48,8 +48,8 @@ static const struct capability capabilities[] = {
 	{KVM_CAP_PIT_STATE2, 1},
 	{KVM_CAP_IOEVENTFD, 1},
 	{KVM_CAP_SET_IDENTITY_MAP_ADDR, 1},
-	{KVM_CAP_ADJUST_CLOCK, KVM_CLOCK_TSC_STABLE | KVM_CLOCK_REALTIME |
-				       KVM_CLOCK_HOST_TSC},
+	{KVM_CAP_ADJUST_CLOCK,
+	 KVM_CLOCK_TSC_STABLE | KVM_CLOCK_REALTIME | KVM_CLOCK_HOST_TSC},
 	{KVM_CAP_INTERNAL_ERROR_DATA, 1},
 	{KVM_CAP_VCPU_EVENTS, 1},
 	{KVM_CAP_INTR_SHADOW, 1},
@@ -71,8 +71,8 @@ static const struct capability capabilities[] = {
 	{KVM_CAP_READONLY_MEM, 1},
 	{KVM_CAP_IMMEDIATE_EXIT, 1},
 	{KVM_CAP_SPLIT_IRQCHIP, 1},
-	{KVM_CAP_X2APIC_API, KVM_X2APIC_API_USE_32BIT_IDS |
-				     KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK},
+	{KVM_CAP_X2APIC_API,
+	 KVM_X2APIC_API_USE_32BIT_IDS | KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK},
 	{KVM_CAP_TSC_DEADLINE_TIMER, 1},
 	{KVM_CAP_X86_USER_SPACE_MSR, KVM_MSR_EXIT_REASON_INVAL |
 					     KVM_MSR_EXIT_REASON_UNKNOWN |
@@ -150,7 +150,8 @@ static int get_msr_index_list(struct engine *e, struct kvm_msr_list *list)
 	return list_copy(list, msr_index_list, msr_index_count);
 }
 
-static int get_msr_feature_index_list(struct engine *e, struct kvm_msr_list *list)
+static int get_msr_feature_index_list(struct engine *e,
+				      struct kvm_msr_list *list)
 {
 	(void)e;
 	return list_copy(list, msr_feature_list, msr_feature_count);
@@ -173,7 +174,8 @@ static int get_feature_msrs(struct engine *e, struct kvm_msrs *msrs)
 	return (int)i;
 }
 
-static int create_vm(struct engine *e, unsigned long type, struct engine_vm **ret)
+static int create_vm(struct engine *e, unsigned long type,
+		     struct engine_vm **ret)
 {
 	return type ? trace_err(-EINVAL) : soft_vm_create(soft_engine(e), ret);
 }
@@ -247,7 +249,8 @@ static u64 host_arch_capabilities(void)
 int engine_soft_open(struct engine **ret, struct fault *fault)
 {
 	struct soft_engine *soft = calloc(1, sizeof(*soft));
-	struct cpuid_host host = {.cpuid = host_cpuid, .xcr0 = host_xcr0(),
+	struct cpuid_host host = {.cpuid = host_cpuid,
+				  .xcr0 = host_xcr0(),
 				  .flags = CPUID_OFFER_SPEC_CTRL,
 				  .kvm_features = CPUID_KVM_FEATURES_DEFAULT,
 				  .apic_bus_khz = 1000000};

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "engine/core/cpuid/cpuid_bits.h"
 #include "engine/core/exec/exec.h"
 #include "engine/core/fpu/fpu.h"
 #include "engine/core/msr/msr.h"
@@ -76,11 +77,13 @@ static bool parts_make(struct soft_vcpu *vcpu)
 static void features_apply(struct soft_vcpu *vcpu)
 {
 	struct x86_cpu *cpu = &vcpu->cpu;
-	const struct kvm_cpuid_entry2 *one;
+	const struct kvm_cpuid_entry2 *one, *extended;
 	u32 features = 0;
 
 	cpuid_apply_limited(cpu, vcpu->cpuid, vcpu->cpuid_count,
 			    vcpu->vm->engine->features);
+	extended = cpuid_find(vcpu->cpuid, vcpu->cpuid_count, 0x80000001, 0);
+	cpu->pages_1g = extended && (extended->edx & CPUID_X1_EDX_PDPE1GB);
 	block_cache_clear(vcpu->blocks);
 	tlb_flush(cpu, true);
 	x86_mode_update(cpu);
@@ -114,7 +117,8 @@ static void state_begin(struct soft_vcpu *vcpu)
 	vcpu->tsc_khz = engine->tsc_khz;
 	vcpu->tsc_offset = vcpu->vm->tsc_offset_first;
 	x86_reset(cpu, false);
-	msr_init(cpu, cpuid_vendor_amd(engine->supported, engine->supported_count),
+	msr_init(cpu,
+		 cpuid_vendor_amd(engine->supported, engine->supported_count),
 		 engine->arch_capabilities);
 	cpu->msr.apic_base = vcpu->apic_base;
 }
@@ -133,7 +137,8 @@ static int vcpu_join(struct soft_vm *vm, struct soft_vcpu *vcpu)
 		soft_lapic_attach(vcpu);
 	features_apply(vcpu);
 	if (vm->tsc_khz != vm->engine->tsc_khz)
-		(void)soft_vcpu_set_tsc_khz(vcpu, vm->tsc_khz); /* checked there */
+		(void)soft_vcpu_set_tsc_khz(vcpu,
+					    vm->tsc_khz); /* checked there */
 	return 0;
 }
 
@@ -167,7 +172,8 @@ int soft_vcpu_create(struct soft_vm *vm, u32 id, struct engine_vcpu **ret)
 	return 0;
 }
 
-static int vcpu_enable_cap(struct engine_vcpu *handle, const struct kvm_enable_cap *cap)
+static int vcpu_enable_cap(struct engine_vcpu *handle,
+			   const struct kvm_enable_cap *cap)
 {
 	(void)handle;
 	(void)cap;
@@ -250,7 +256,8 @@ static int set_msrs(struct engine_vcpu *handle, const struct kvm_msrs *msrs)
 		return trace_err(-E2BIG);
 	mutex_lock(&vcpu->lock);
 	for (i = 0; i < msrs->nmsrs; i++)
-		if (!soft_msr_set(vcpu, msrs->entries[i].index, msrs->entries[i].data))
+		if (!soft_msr_set(vcpu, msrs->entries[i].index,
+				  msrs->entries[i].data))
 			break;
 	x86_mode_update(&vcpu->cpu);
 	mutex_unlock(&vcpu->lock);
@@ -264,7 +271,8 @@ static int set_cpuid2(struct engine_vcpu *handle, const struct kvm_cpuid2 *cpuid
 	if (cpuid->nent > SOFT_CPUID_MAX)
 		return trace_err(-E2BIG);
 	mutex_lock(&vcpu->lock);
-	memcpy(vcpu->cpuid, cpuid->entries, cpuid->nent * sizeof(vcpu->cpuid[0]));
+	memcpy(vcpu->cpuid, cpuid->entries,
+	       cpuid->nent * sizeof(vcpu->cpuid[0]));
 	vcpu->cpuid_count = cpuid->nent;
 	features_apply(vcpu);
 	mutex_unlock(&vcpu->lock);
@@ -312,7 +320,8 @@ static int get_lapic(struct engine_vcpu *handle, struct kvm_lapic_state *lapic)
 	return 0;
 }
 
-static int set_lapic(struct engine_vcpu *handle, const struct kvm_lapic_state *lapic)
+static int set_lapic(struct engine_vcpu *handle,
+		     const struct kvm_lapic_state *lapic)
 {
 	struct soft_vcpu *vcpu = soft_vcpu(handle);
 	int err;
@@ -356,7 +365,8 @@ static bool walk_probe(struct soft_vcpu *vcpu, u64 linear, struct walk *ret)
 	return found;
 }
 
-static int translate(struct engine_vcpu *handle, struct kvm_translation *translation)
+static int translate(struct engine_vcpu *handle,
+		     struct kvm_translation *translation)
 {
 	struct soft_vcpu *vcpu = soft_vcpu(handle);
 	struct walk walk;
@@ -439,7 +449,8 @@ static int kvmclock_ctrl(struct engine_vcpu *handle)
 
 static u64 instructions(struct engine_vcpu *handle)
 {
-	return __atomic_load_n(&soft_vcpu(handle)->cpu.retired, __ATOMIC_RELAXED);
+	return __atomic_load_n(&soft_vcpu(handle)->cpu.retired,
+			       __ATOMIC_RELAXED);
 }
 
 static void *mapped_page(struct engine_vcpu *handle, u32 page)

@@ -12,8 +12,8 @@
 #include "engine/soft/soft.h"
 #include "engine/soft/system.h"
 
-#define MSR_REASONS                                                           \
-	(KVM_MSR_EXIT_REASON_INVAL | KVM_MSR_EXIT_REASON_UNKNOWN |            \
+#define MSR_REASONS                                                \
+	(KVM_MSR_EXIT_REASON_INVAL | KVM_MSR_EXIT_REASON_UNKNOWN | \
 	 KVM_MSR_EXIT_REASON_FILTER)
 
 static void filter_free(struct soft_msr_filter *filter)
@@ -128,7 +128,8 @@ static int cap_enable(struct soft_vm *vm, const struct kvm_enable_cap *cap)
 	}
 }
 
-static int vm_enable_cap(struct engine_vm *handle, const struct kvm_enable_cap *cap)
+static int vm_enable_cap(struct engine_vm *handle,
+			 const struct kvm_enable_cap *cap)
 {
 	struct soft_vm *vm = soft_vm(handle);
 	int err;
@@ -143,12 +144,14 @@ static int vm_enable_cap(struct engine_vm *handle, const struct kvm_enable_cap *
 	return err;
 }
 
-static int vm_create_vcpu(struct engine_vm *handle, u32 id, struct engine_vcpu **ret)
+static int vm_create_vcpu(struct engine_vm *handle, u32 id,
+			  struct engine_vcpu **ret)
 {
 	return soft_vcpu_create(soft_vm(handle), id, ret);
 }
 
-static int vm_coalesced(struct engine_vm *handle, const struct kvm_coalesced_mmio_zone *zone)
+static int vm_coalesced(struct engine_vm *handle,
+			const struct kvm_coalesced_mmio_zone *zone)
 {
 	(void)handle;
 	(void)zone;
@@ -240,7 +243,8 @@ static int filter_range(struct soft_msr_filter *next,
 	return 0;
 }
 
-static int vm_set_msr_filter(struct engine_vm *handle, const struct kvm_msr_filter *filter)
+static int vm_set_msr_filter(struct engine_vm *handle,
+			     const struct kvm_msr_filter *filter)
 {
 	struct soft_vm *vm = soft_vm(handle);
 	struct soft_msr_filter *next, *old;

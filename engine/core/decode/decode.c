@@ -573,8 +573,9 @@ static void fill(const struct cursor *c, const struct form *form,
 	ret->scale = c->scale;
 	ret->reg = reg_number(c, form);
 	/* Without ModRM it is register 0: AL and rAX. */
-	ret->rm = !(c->flags & INSN_MODRM) ? 0 :
-		  (u8)((c->modrm & 7) | (c->rex & REX_B ? 8 : 0));
+	ret->rm = !(c->flags & INSN_MODRM)
+			  ? 0
+			  : (u8)((c->modrm & 7) | (c->rex & REX_B ? 8 : 0));
 	ret->vvvv = c->vvvv;
 	ret->reg_off = gpr_offset(c, ret->reg, info & REG_BYTE);
 	ret->rm_off = gpr_offset(c, ret->rm, info & RM_BYTE);

@@ -20,6 +20,20 @@
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
+/* All that tells one decoded instruction from another. */
+static bool same_insn(const struct insn *a, const struct insn *b)
+{
+	return a->imm == b->imm && a->disp == b->disp && a->row == b->row &&
+	       a->flags == b->flags && a->len == b->len &&
+	       a->op_size == b->op_size && a->addr_size == b->addr_size &&
+	       a->seg == b->seg && a->base_off == b->base_off &&
+	       a->index_off == b->index_off && a->scale == b->scale &&
+	       a->reg == b->reg && a->rm == b->rm && a->vvvv == b->vvvv &&
+	       a->reg_off == b->reg_off && a->rm_off == b->rm_off &&
+	       a->cond == b->cond && a->modrm == b->modrm &&
+	       a->opcode == b->opcode && a->index_vec == b->index_vec;
+}
+
 static void check_insn(const struct insn *in, u32 size)
 {
 	const struct insn_row *row;
@@ -60,7 +74,7 @@ static void check_lengths(const u8 *bytes, u32 size, enum code_size code)
 			check_insn(&in, n);
 			if (last == DECODE_MORE)
 				first = in;
-			assert(!memcmp(&first, &in, sizeof(in)));
+			assert(same_insn(&first, &in));
 			assert(insn_mnemonic(&in));
 		}
 		last = result;

@@ -249,7 +249,7 @@ static void judge_privilege(const struct trial *t)
 	case INSN_CLAC:
 	case INSN_STAC:
 	case INSN_MONITOR:
-	case INSN_MWAIT: /* #UD, not #GP, outside CPL 0 */
+	case INSN_MWAIT:  /* #UD, not #GP, outside CPL 0 */
 	case INSN_SYSRET: /* #UD outside 64-bit mode comes before #GP on Intel */
 		check(theirs && !ours);
 		return;

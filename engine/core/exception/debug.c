@@ -14,7 +14,8 @@ enum { BREAK_CODE = 0, BREAK_WRITE = 1, BREAK_IO = 2, BREAK_ACCESS = 3 };
 
 static bool debugger_wants(const struct x86_cpu *cpu, u32 what)
 {
-	return (cpu->debug_guest & KVM_GUESTDBG_ENABLE) && (cpu->debug_guest & what);
+	return (cpu->debug_guest & KVM_GUESTDBG_ENABLE) &&
+	       (cpu->debug_guest & what);
 }
 
 const u64 *debug_registers(const struct x86_cpu *cpu, u64 *ret_dr7)
@@ -66,7 +67,8 @@ u64 debug_code_match(const struct x86_cpu *cpu, gva_t linear)
 	return match(cpu, BIT(BREAK_CODE), linear, 1);
 }
 
-u64 debug_data_match(const struct x86_cpu *cpu, gva_t linear, u32 size, bool write)
+u64 debug_data_match(const struct x86_cpu *cpu, gva_t linear, u32 size,
+		     bool write)
 {
 	u32 kinds = BIT(BREAK_ACCESS) | (write ? BIT(BREAK_WRITE) : 0);
 

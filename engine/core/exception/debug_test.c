@@ -94,7 +94,8 @@ TEST(a_watched_store_traps_after_the_instruction)
 	arm(0, TEST_DATA, 1, 3);
 	check_eq(debug_step_begin(&m.cpu, &step), X86_OK);
 	check_eq(TEST_RUN(&m, 0xa3, 0, 0, 6, 0), X86_OK);
-	check_plain(&m, debug_step_end(&m.cpu, &step, &nop_insn, X86_OK), VECTOR_DB);
+	check_plain(&m, debug_step_end(&m.cpu, &step, &nop_insn, X86_OK),
+		    VECTOR_DB);
 	check_eq(m.cpu.exception.payload, 1);
 	check(m.cpu.exception.trap);
 	check_eq(RIP(&m.cpu), TEST_CODE + 5);
@@ -108,7 +109,8 @@ TEST(tf_traps_after_the_instruction_that_found_it_set)
 	m.cpu.rflags |= RFLAGS_TF;
 	check_eq(debug_step_begin(&m.cpu, &step), X86_OK);
 	m.cpu.rflags &= ~RFLAGS_TF; /* as POPF does */
-	check_plain(&m, debug_step_end(&m.cpu, &step, &nop_insn, X86_OK), VECTOR_DB);
+	check_plain(&m, debug_step_end(&m.cpu, &step, &nop_insn, X86_OK),
+		    VECTOR_DB);
 	check_eq(m.cpu.exception.payload, DR6_BS);
 	check_eq(debug_step_begin(&m.cpu, &step), X86_OK);
 	m.cpu.rflags |= RFLAGS_TF;
@@ -124,11 +126,13 @@ TEST(mov_ss_holds_a_trap_back_by_one_instruction)
 	m.cpu.gpr[RAX] = TEST_DATA0;
 	check_eq(debug_step_begin(&m.cpu, &step), X86_OK);
 	check_eq(debug_step_end(&m.cpu, &step, &nop_insn,
-				TEST_RUN(&m, 0x8e, 0xd0)), X86_END);
+				TEST_RUN(&m, 0x8e, 0xd0)),
+		 X86_END);
 	check_eq(m.cpu.shadow, SHADOW_MOV_SS);
 	check_eq(debug_step_begin(&m.cpu, &step), X86_OK);
 	check_eq(m.cpu.shadow, 0);
-	check_plain(&m, debug_step_end(&m.cpu, &step, &nop_insn, X86_OK), VECTOR_DB);
+	check_plain(&m, debug_step_end(&m.cpu, &step, &nop_insn, X86_OK),
+		    VECTOR_DB);
 }
 
 TEST(an_instruction_to_be_run_again_keeps_shadow_and_loses_no_trap)

@@ -29,11 +29,11 @@
 struct event {
 	u8 vector;
 	bool has_error;
-	bool software;  /* INT n, INT3, INTO */
+	bool software;	/* INT n, INT3, INTO */
 	bool exception; /* raised by the processor: takes part in #DF */
 	u32 error;
-	u32 ext;        /* of error codes of faults while it is delivered */
-	u64 rflags;     /* the image to be pushed */
+	u32 ext;    /* of error codes of faults while it is delivered */
+	u64 rflags; /* the image to be pushed */
 };
 
 struct gate {
@@ -210,8 +210,8 @@ static u32 frame_values(const struct x86_cpu *cpu, const struct event *event,
 }
 
 static int frame_write(struct frame *frame, const struct x86_segment *cs,
-		       const struct event *event, u64 offset,
-		       const u64 *values, u32 count)
+		       const struct event *event, u64 offset, const u64 *values,
+		       u32 count)
 {
 	struct x86_cpu *cpu = frame->cpu;
 	int rc = frame_room(frame, count);
@@ -245,7 +245,8 @@ static int event_gate(struct x86_cpu *cpu, const struct event *event,
 		rc = frame_choose(cpu, event, gate, cpl, &frame);
 	if (rc)
 		return rc;
-	count = frame_values(cpu, event, cpl < cpu->cpl || cpu->long_mode, values);
+	count = frame_values(cpu, event, cpl < cpu->cpl || cpu->long_mode,
+			     values);
 	rc = frame_write(&frame, &cs, event, gate->offset, values, count);
 	if (rc)
 		return rc;
@@ -260,10 +261,11 @@ static int event_gate(struct x86_cpu *cpu, const struct event *event,
 static int event_task(struct x86_cpu *cpu, const struct event *event,
 		      const struct gate *gate)
 {
-	struct task_request request = {
-		.selector = gate->selector, .reason = TASK_EVENT,
-		.has_error = event->has_error, .error = event->error,
-		.ext = event->ext};
+	struct task_request request = {.selector = gate->selector,
+				       .reason = TASK_EVENT,
+				       .has_error = event->has_error,
+				       .error = event->error,
+				       .ext = event->ext};
 	u64 rflags = cpu->rflags;
 	int rc;
 
@@ -376,7 +378,8 @@ static void exception_note(struct x86_cpu *cpu)
  * to be delivered now; false: shutdown. */
 static bool event_nest(struct x86_cpu *cpu, struct event *first)
 {
-	enum fault_class one = first->exception ? classify(first->vector) : BENIGN;
+	enum fault_class one = first->exception ? classify(first->vector)
+						: BENIGN;
 	enum fault_class two = classify(cpu->exception.vector);
 
 	if (one == DOUBLE_FAULT && two != BENIGN)
@@ -425,9 +428,10 @@ int exception_deliver(struct x86_cpu *cpu)
 	struct event event;
 
 	if (debugger_takes(cpu)) {
-		cpu->exit = (struct x86_exit){
-			.kind = X86_EXIT_DEBUG, .vector = VECTOR_DB,
-			.dr6 = cpu->exception.payload | DR6_FIXED};
+		cpu->exit = (struct x86_exit){.kind = X86_EXIT_DEBUG,
+					      .vector = VECTOR_DB,
+					      .dr6 = cpu->exception.payload |
+						     DR6_FIXED};
 		return X86_EXIT;
 	}
 	exception_note(cpu);

@@ -55,7 +55,8 @@ TEST(real_mode_pushes_flags_cs_ip_and_no_error_code)
 	check_eq(m.cpu.gpr[RSP], 0x7ffa);
 	check_eq(test_read(&m, 0x7ffa, 2), 0);
 	check_eq(test_read(&m, 0x7ffc, 2), TEST_CODE >> 4);
-	check_eq(test_read(&m, 0x7ffe, 2), RFLAGS_IF | RFLAGS_TF | RFLAGS_CF | 2);
+	check_eq(test_read(&m, 0x7ffe, 2),
+		 RFLAGS_IF | RFLAGS_TF | RFLAGS_CF | 2);
 	check_eq(m.cpu.rflags, RFLAGS_CF | RFLAGS_FIXED);
 }
 
@@ -314,8 +315,8 @@ TEST(a_fault_during_delivery_leaves_no_half_pushed_state)
 
 static void enter_v86(u64 iopl)
 {
-	static const u16 selector[] = {0x1000, TEST_CODE >> 4, 0x2000, 0x3000,
-				       0x5000, 0x6000};
+	static const u16 selector[] = {0x1000, TEST_CODE >> 4, 0x2000,
+				       0x3000, 0x5000,	       0x6000};
 
 	start(0);
 	m.cpu.rflags |= RFLAGS_VM | iopl << 12;

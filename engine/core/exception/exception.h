@@ -11,23 +11,24 @@
 
 #include "engine/core/x86.h"
 
-#define DR6_TRAPS 0xfull /* B0..B3 */
-#define DR6_BD BIT(13)
-#define DR6_BS BIT(14)
-#define DR6_BT BIT(15)
-#define DR6_FIXED 0xffff0ff0ull
+#define DR6_TRAPS    0xfull /* B0..B3 */
+#define DR6_BD	     BIT(13)
+#define DR6_BS	     BIT(14)
+#define DR6_BT	     BIT(15)
+#define DR6_FIXED    0xffff0ff0ull
 #define DR6_WRITABLE (DR6_TRAPS | DR6_BD | DR6_BS | DR6_BT)
-#define DR7_FIXED 0x400ull
+#define DR7_FIXED    0x400ull
 #define DR7_WRITABLE 0xffff23ffull
-#define DR7_GD BIT(13)
-#define DR7_LOCAL 0x155ull /* L0..L3, LE: cleared by a task switch */
+#define DR7_GD	     BIT(13)
+#define DR7_LOCAL    0x155ull /* L0..L3, LE: cleared by a task switch */
 
 /* The breakpoints in force: DR0..DR3 and DR7 of the debugger or the guest. */
 const u64 *debug_registers(const struct x86_cpu *cpu, u64 *ret_dr7);
 
 /* DR6 bits of enabled breakpoints that the event matches; 0: none. */
 u64 debug_code_match(const struct x86_cpu *cpu, gva_t linear); /* RF: 0 */
-u64 debug_data_match(const struct x86_cpu *cpu, gva_t linear, u32 size, bool write);
+u64 debug_data_match(const struct x86_cpu *cpu, gva_t linear, u32 size,
+		     bool write);
 u64 debug_io_match(const struct x86_cpu *cpu, u16 port, u32 size);
 
 /* Notes matches in cpu->pending_db and sets STOP_DEBUG: the trap comes after

@@ -17,9 +17,10 @@ int raise_error(struct x86_cpu *cpu, enum x86_vector vector, u32 error)
 
 int raise_page_fault(struct x86_cpu *cpu, gva_t address, u32 error)
 {
-	cpu->exception = (struct x86_exception){
-		.vector = VECTOR_PF, .has_error = true, .error = error,
-		.payload = address};
+	cpu->exception = (struct x86_exception){.vector = VECTOR_PF,
+						.has_error = true,
+						.error = error,
+						.payload = address};
 	return X86_FAULT;
 }
 

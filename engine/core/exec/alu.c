@@ -19,23 +19,23 @@ ALU_SIZES(ALU2, sub, "sub")
 ALU_SIZES(ALU2, xor, "xor")
 
 /* One operand; b is not used. INC and DEC leave CF. */
-#define ALU1(name, insn, suffix, type, mask)                                  \
-	static ALWAYS_INLINE u64 name(struct x86_cpu *cpu, u64 a, u64 b)      \
-	{                                                                     \
-		type x = (type)a;                                             \
-		u32 ax;                                                       \
-                                                                              \
-		(void)b;                                                      \
-		__asm__(insn #suffix " %[x]" FLAGS_OUT                        \
-			: [x] "+&q"(x), "=&a"(ax)                             \
-			:                                                     \
-			: "cc");                                              \
-		flags_set(cpu, ax, mask);                                     \
-		return x;                                                     \
+#define ALU1(name, insn, suffix, type, mask)                             \
+	static ALWAYS_INLINE u64 name(struct x86_cpu *cpu, u64 a, u64 b) \
+	{                                                                \
+		type x = (type)a;                                        \
+		u32 ax;                                                  \
+                                                                         \
+		(void)b;                                                 \
+		__asm__(insn #suffix " %[x]" FLAGS_OUT                   \
+			: [x] "+&q"(x), "=&a"(ax)                        \
+			:                                                \
+			: "cc");                                         \
+		flags_set(cpu, ax, mask);                                \
+		return x;                                                \
 	}
-#define ALU1_KEEP_CARRY(name, insn, suffix, type)                             \
+#define ALU1_KEEP_CARRY(name, insn, suffix, type) \
 	ALU1(name, insn, suffix, type, RFLAGS_ARITH & ~RFLAGS_CF)
-#define ALU1_ALL(name, insn, suffix, type)                                    \
+#define ALU1_ALL(name, insn, suffix, type) \
 	ALU1(name, insn, suffix, type, RFLAGS_ARITH)
 #define ALU1_NONE(name, insn, suffix, type) ALU1(name, insn, suffix, type, 0)
 
@@ -102,15 +102,18 @@ static ALWAYS_INLINE int form_ei_mem(struct x86_cpu *cpu, const struct insn *in,
 static ALWAYS_INLINE int form_z(struct x86_cpu *cpu, const struct insn *in,
 				u32 size, alu_fn fn)
 {
-	gpr_write(cpu, in->reg_off, size, fn(cpu, gpr_read(cpu, in->reg_off, size), 0));
+	gpr_write(cpu, in->reg_off, size,
+		  fn(cpu, gpr_read(cpu, in->reg_off, size), 0));
 	return X86_OK;
 }
 
 /* CMP and TEST: the result goes nowhere. */
 static ALWAYS_INLINE int form_test(struct x86_cpu *cpu, const struct insn *in,
-				   u32 size, bool reversed, bool immediate, alu_fn fn)
+				   u32 size, bool reversed, bool immediate,
+				   alu_fn fn)
 {
-	u64 value, other = immediate ? in->imm : gpr_read(cpu, in->reg_off, size);
+	u64 value,
+		other = immediate ? in->imm : gpr_read(cpu, in->reg_off, size);
 	int rc = source_read(cpu, in, size, &value);
 
 	if (rc)
@@ -122,23 +125,23 @@ static ALWAYS_INLINE int form_test(struct x86_cpu *cpu, const struct insn *in,
 	return X86_OK;
 }
 
-#define H(name, body)                                                         \
-	static int name(struct x86_cpu *cpu, const struct insn *in)           \
-	{                                                                     \
-		return body;                                                  \
+#define H(name, body)                                               \
+	static int name(struct x86_cpu *cpu, const struct insn *in) \
+	{                                                           \
+		return body;                                        \
 	}
 
-#define HANDLERS2_SIZED(op, s, size)                                          \
-	H(op##_eg_reg_##s, form_eg_reg(cpu, in, size, op##_##s))              \
-	H(op##_eg_mem_##s, form_eg_mem(cpu, in, size, op##_##s))              \
-	H(op##_ge_reg_##s, form_ge_reg(cpu, in, size, op##_##s))              \
-	H(op##_ge_mem_##s, form_ge_mem(cpu, in, size, op##_##s))              \
-	H(op##_ei_reg_##s, form_ei_reg(cpu, in, size, op##_##s))              \
+#define HANDLERS2_SIZED(op, s, size)                             \
+	H(op##_eg_reg_##s, form_eg_reg(cpu, in, size, op##_##s)) \
+	H(op##_eg_mem_##s, form_eg_mem(cpu, in, size, op##_##s)) \
+	H(op##_ge_reg_##s, form_ge_reg(cpu, in, size, op##_##s)) \
+	H(op##_ge_mem_##s, form_ge_mem(cpu, in, size, op##_##s)) \
+	H(op##_ei_reg_##s, form_ei_reg(cpu, in, size, op##_##s)) \
 	H(op##_ei_mem_##s, form_ei_mem(cpu, in, size, op##_##s))
-#define HANDLERS2(op)                                                         \
-	HANDLERS2_SIZED(op, b, SZ_B)                                          \
-	HANDLERS2_SIZED(op, w, SZ_W)                                          \
-	HANDLERS2_SIZED(op, l, SZ_L)                                          \
+#define HANDLERS2(op)                \
+	HANDLERS2_SIZED(op, b, SZ_B) \
+	HANDLERS2_SIZED(op, w, SZ_W) \
+	HANDLERS2_SIZED(op, l, SZ_L) \
 	HANDLERS2_SIZED(op, q, SZ_Q)
 
 HANDLERS2(add)
@@ -149,46 +152,55 @@ HANDLERS2(and)
 HANDLERS2(sub)
 HANDLERS2(xor)
 
-#define TESTS_SIZED(name, op, s, size)                                        \
-	H(name##_eg_##s, form_test(cpu, in, size, false, false, op##_##s))    \
-	H(name##_ge_##s, form_test(cpu, in, size, true, false, op##_##s))     \
+#define TESTS_SIZED(name, op, s, size)                                     \
+	H(name##_eg_##s, form_test(cpu, in, size, false, false, op##_##s)) \
+	H(name##_ge_##s, form_test(cpu, in, size, true, false, op##_##s))  \
 	H(name##_ei_##s, form_test(cpu, in, size, false, true, op##_##s))
-#define TESTS(name, op)                                                       \
-	TESTS_SIZED(name, op, b, SZ_B)                                        \
-	TESTS_SIZED(name, op, w, SZ_W)                                        \
-	TESTS_SIZED(name, op, l, SZ_L)                                        \
+#define TESTS(name, op)                \
+	TESTS_SIZED(name, op, b, SZ_B) \
+	TESTS_SIZED(name, op, w, SZ_W) \
+	TESTS_SIZED(name, op, l, SZ_L) \
 	TESTS_SIZED(name, op, q, SZ_Q)
 
 TESTS(cmp, sub)
 TESTS(test, and)
 
-#define HANDLERS1_SIZED(op, s, size)                                          \
-	H(op##_z_##s, form_z(cpu, in, size, op##_##s))                        \
-	H(op##_reg_##s, form_ei_reg(cpu, in, size, op##_##s))                 \
+#define HANDLERS1_SIZED(op, s, size)                          \
+	H(op##_z_##s, form_z(cpu, in, size, op##_##s))        \
+	H(op##_reg_##s, form_ei_reg(cpu, in, size, op##_##s)) \
 	H(op##_mem_##s, form_ei_mem(cpu, in, size, op##_##s))
-#define HANDLERS1(op)                                                         \
-	HANDLERS1_SIZED(op, b, SZ_B)                                          \
-	HANDLERS1_SIZED(op, w, SZ_W)                                          \
-	HANDLERS1_SIZED(op, l, SZ_L)                                          \
+#define HANDLERS1(op)                \
+	HANDLERS1_SIZED(op, b, SZ_B) \
+	HANDLERS1_SIZED(op, w, SZ_W) \
+	HANDLERS1_SIZED(op, l, SZ_L) \
 	HANDLERS1_SIZED(op, q, SZ_Q)
 
 HANDLERS1(inc)
 HANDLERS1(dec)
 HANDLERS1(neg)
-HANDLERS1(not)
+HANDLERS1(not )
 
 /* [eg reg, eg mem, ge reg, ge mem, ei reg, ei mem][size]; a register of the
  * opcode counts as ge reg. */
-#define ROW4(name) {name##_b, name##_w, name##_l, name##_q}
-#define TABLE2(op)                                                            \
-	{ROW4(op##_eg_reg), ROW4(op##_eg_mem), ROW4(op##_ge_reg),             \
-	 ROW4(op##_ge_mem), ROW4(op##_ei_reg), ROW4(op##_ei_mem)}
-#define TABLE_TEST(op)                                                        \
-	{ROW4(op##_eg), ROW4(op##_eg), ROW4(op##_ge), ROW4(op##_ge),          \
-	 ROW4(op##_ei), ROW4(op##_ei)}
+#define ROW4(name)                                     \
+	{                                              \
+		name##_b, name##_w, name##_l, name##_q \
+	}
+#define TABLE2(op)                                                              \
+	{                                                                       \
+		ROW4(op##_eg_reg), ROW4(op##_eg_mem), ROW4(op##_ge_reg),        \
+			ROW4(op##_ge_mem), ROW4(op##_ei_reg), ROW4(op##_ei_mem) \
+	}
+#define TABLE_TEST(op)                                                      \
+	{                                                                   \
+		ROW4(op##_eg), ROW4(op##_eg), ROW4(op##_ge), ROW4(op##_ge), \
+			ROW4(op##_ei), ROW4(op##_ei)                        \
+	}
 #define TABLE1(op)                                                            \
-	{ROW4(op##_reg), ROW4(op##_mem), ROW4(op##_z), ROW4(op##_mem),        \
-	 ROW4(op##_reg), ROW4(op##_mem)}
+	{                                                                     \
+		ROW4(op##_reg), ROW4(op##_mem), ROW4(op##_z), ROW4(op##_mem), \
+			ROW4(op##_reg), ROW4(op##_mem)                        \
+	}
 
 struct alu_row {
 	u16 id;
@@ -196,13 +208,13 @@ struct alu_row {
 };
 
 static const struct alu_row alu_rows[] = {
-	{INSN_ADD, TABLE2(add)}, {INSN_OR, TABLE2(or)},
-	{INSN_ADC, TABLE2(adc)}, {INSN_SBB, TABLE2(sbb)},
-	{INSN_AND, TABLE2(and)}, {INSN_SUB, TABLE2(sub)},
-	{INSN_XOR, TABLE2(xor)}, {INSN_CMP, TABLE_TEST(cmp)},
+	{INSN_ADD, TABLE2(add)},       {INSN_OR, TABLE2(or)},
+	{INSN_ADC, TABLE2(adc)},       {INSN_SBB, TABLE2(sbb)},
+	{INSN_AND, TABLE2(and)},       {INSN_SUB, TABLE2(sub)},
+	{INSN_XOR, TABLE2(xor)},       {INSN_CMP, TABLE_TEST(cmp)},
 	{INSN_TEST, TABLE_TEST(test)}, {INSN_INC, TABLE1(inc)},
-	{INSN_DEC, TABLE1(dec)}, {INSN_NEG, TABLE1(neg)},
-	{INSN_NOT, TABLE1(not)},
+	{INSN_DEC, TABLE1(dec)},       {INSN_NEG, TABLE1(neg)},
+	{INSN_NOT, TABLE1(not )},
 };
 
 static bool is_immediate(u32 operand)

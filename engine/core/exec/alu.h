@@ -30,41 +30,41 @@ static ALWAYS_INLINE void flags_set(struct x86_cpu *cpu, u32 ax, u64 mask)
 /* Two operands, result and flags: returns the result. */
 typedef u64 (*alu_fn)(struct x86_cpu *cpu, u64 a, u64 b);
 
-#define ALU2(name, insn, suffix, type)                                        \
-	static ALWAYS_INLINE u64 name(struct x86_cpu *cpu, u64 a, u64 b)      \
-	{                                                                     \
-		type x = (type)a, y = (type)b;                                \
-		u32 ax;                                                       \
-                                                                              \
-		__asm__(insn #suffix " %[y], %[x]" FLAGS_OUT                  \
-			: [x] "+&q"(x), "=&a"(ax)                             \
-			: [y] "q"(y)                                          \
-			: "cc");                                              \
-		flags_set(cpu, ax, RFLAGS_ARITH);                             \
-		return x;                                                     \
+#define ALU2(name, insn, suffix, type)                                   \
+	static ALWAYS_INLINE u64 name(struct x86_cpu *cpu, u64 a, u64 b) \
+	{                                                                \
+		type x = (type)a, y = (type)b;                           \
+		u32 ax;                                                  \
+                                                                         \
+		__asm__(insn #suffix " %[y], %[x]" FLAGS_OUT             \
+			: [x] "+&q"(x), "=&a"(ax)                        \
+			: [y] "q"(y)                                     \
+			: "cc");                                         \
+		flags_set(cpu, ax, RFLAGS_ARITH);                        \
+		return x;                                                \
 	}
 
 /* The same with CF going in (ADC, SBB). */
-#define ALU2_CARRY(name, insn, suffix, type)                                  \
-	static ALWAYS_INLINE u64 name(struct x86_cpu *cpu, u64 a, u64 b)      \
-	{                                                                     \
-		type x = (type)a, y = (type)b;                                \
-		u8 carry = cpu->rflags & RFLAGS_CF;                           \
-		u32 ax;                                                       \
-                                                                              \
-		__asm__("addb $255, %[carry]\n\t" insn #suffix                \
-			" %[y], %[x]" FLAGS_OUT                               \
-			: [x] "+&q"(x), "=&a"(ax), [carry] "+&q"(carry)       \
-			: [y] "q"(y)                                          \
-			: "cc");                                              \
-		flags_set(cpu, ax, RFLAGS_ARITH);                             \
-		return x;                                                     \
+#define ALU2_CARRY(name, insn, suffix, type)                             \
+	static ALWAYS_INLINE u64 name(struct x86_cpu *cpu, u64 a, u64 b) \
+	{                                                                \
+		type x = (type)a, y = (type)b;                           \
+		u8 carry = cpu->rflags & RFLAGS_CF;                      \
+		u32 ax;                                                  \
+                                                                         \
+		__asm__("addb $255, %[carry]\n\t" insn #suffix           \
+			" %[y], %[x]" FLAGS_OUT                          \
+			: [x] "+&q"(x), "=&a"(ax), [carry] "+&q"(carry)  \
+			: [y] "q"(y)                                     \
+			: "cc");                                         \
+		flags_set(cpu, ax, RFLAGS_ARITH);                        \
+		return x;                                                \
 	}
 
-#define ALU_SIZES(MACRO, name, insn)                                          \
-	MACRO(name##_b, insn, b, u8)                                          \
-	MACRO(name##_w, insn, w, u16)                                         \
-	MACRO(name##_l, insn, l, u32)                                         \
+#define ALU_SIZES(MACRO, name, insn)  \
+	MACRO(name##_b, insn, b, u8)  \
+	MACRO(name##_w, insn, w, u16) \
+	MACRO(name##_l, insn, l, u32) \
 	MACRO(name##_q, insn, q, u64)
 
 /* Reads a register or memory source operand. */
@@ -94,7 +94,8 @@ static ALWAYS_INLINE void *rmw_fast(struct x86_cpu *cpu, const struct insn *in,
 		return NULL;
 	address = (cpu->segment_base[in->seg] + offset) & cpu->linear_mask;
 	entry = tlb_slot(cpu, address);
-	if (unlikely(entry->write_tag != tlb_tag(cpu, address, address + bytes - 1)))
+	if (unlikely(entry->write_tag !=
+		     tlb_tag(cpu, address, address + bytes - 1)))
 		return NULL;
 	note_store(cpu, entry->host + address);
 	return (void *)(entry->host + address);
@@ -132,16 +133,17 @@ static ALWAYS_INLINE void host_store(void *host, u64 value, u32 size)
 }
 
 /* Compare-and-swap of 1..8 bytes; *expected gets what was there. */
-static ALWAYS_INLINE bool host_cas(void *host, u64 *expected, u64 value, u32 size)
+static ALWAYS_INLINE bool host_cas(void *host, u64 *expected, u64 value,
+				   u32 size)
 {
-#define CAS(type)                                                             \
-	({                                                                    \
-		type old = (type)*expected;                                   \
-		bool done = __atomic_compare_exchange_n(                      \
-			(type *)host, &old, (type)value, false,               \
-			__ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);                  \
-		*expected = old;                                              \
-		done;                                                         \
+#define CAS(type)                                               \
+	({                                                      \
+		type old = (type)*expected;                     \
+		bool done = __atomic_compare_exchange_n(        \
+			(type *)host, &old, (type)value, false, \
+			__ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);    \
+		*expected = old;                                \
+		done;                                           \
 	})
 	switch (size) {
 	case SZ_B:
@@ -173,7 +175,8 @@ static ALWAYS_INLINE int rmw_apply(struct x86_cpu *cpu, const struct insn *in,
 	if (likely(!locked)) {
 		host = rmw_fast(cpu, in, offset, 1u << size);
 		if (likely(host)) {
-			host_store(host, fn(cpu, host_load(host, size), b), size);
+			host_store(host, fn(cpu, host_load(host, size), b),
+				   size);
 			return X86_OK;
 		}
 	}

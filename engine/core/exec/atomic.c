@@ -13,11 +13,14 @@ static u64 exchange_host(void *host, u64 value, u32 size)
 {
 	switch (size) {
 	case SZ_B:
-		return __atomic_exchange_n((u8 *)host, (u8)value, __ATOMIC_SEQ_CST);
+		return __atomic_exchange_n((u8 *)host, (u8)value,
+					   __ATOMIC_SEQ_CST);
 	case SZ_W:
-		return __atomic_exchange_n((u16 *)host, (u16)value, __ATOMIC_SEQ_CST);
+		return __atomic_exchange_n((u16 *)host, (u16)value,
+					   __ATOMIC_SEQ_CST);
 	case SZ_L:
-		return __atomic_exchange_n((u32 *)host, (u32)value, __ATOMIC_SEQ_CST);
+		return __atomic_exchange_n((u32 *)host, (u32)value,
+					   __ATOMIC_SEQ_CST);
 	default:
 		return __atomic_exchange_n((u64 *)host, value, __ATOMIC_SEQ_CST);
 	}
@@ -48,7 +51,8 @@ static int xchg_mem(struct x86_cpu *cpu, const struct insn *in)
 {
 	struct rmw rmw;
 	u64 old;
-	int rc = rmw_begin(cpu, in, insn_offset(cpu, in), 1u << in->op_size, true, &rmw);
+	int rc = rmw_begin(cpu, in, insn_offset(cpu, in), 1u << in->op_size,
+			   true, &rmw);
 
 	if (rc)
 		return rc;
@@ -177,7 +181,8 @@ static int cmpxchg_pair(struct x86_cpu *cpu, const struct insn *in)
 
 	if (wide && (operand_linear(cpu, in) & 15))
 		return raise_gp0(cpu);
-	rc = rmw_begin(cpu, in, offset, wide ? 16 : 8, in->flags & INSN_LOCK, &rmw);
+	rc = rmw_begin(cpu, in, offset, wide ? 16 : 8, in->flags & INSN_LOCK,
+		       &rmw);
 	if (rc)
 		return rc;
 	if (wide) {

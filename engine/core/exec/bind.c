@@ -14,55 +14,88 @@
 
 typedef insn_exec_fn (*binder)(const struct insn *in);
 
-#define ALU(id) [INSN_##id] = alu_bind
-#define SHIFT(id) [INSN_##id] = shift_bind
-#define MUL(id) [INSN_##id] = multiply_bind
-#define BITS(id) [INSN_##id] = bit_bind
-#define MOVE(id) [INSN_##id] = move_bind
-#define STACK(id) [INSN_##id] = stack_bind
-#define ATOMIC(id) [INSN_##id] = atomic_bind
-#define BRANCH(id) [INSN_##id] = branch_bind
+#define ALU(id)	    [INSN_##id] = alu_bind
+#define SHIFT(id)   [INSN_##id] = shift_bind
+#define MUL(id)	    [INSN_##id] = multiply_bind
+#define BITS(id)    [INSN_##id] = bit_bind
+#define MOVE(id)    [INSN_##id] = move_bind
+#define STACK(id)   [INSN_##id] = stack_bind
+#define ATOMIC(id)  [INSN_##id] = atomic_bind
+#define BRANCH(id)  [INSN_##id] = branch_bind
 #define DECIMAL(id) [INSN_##id] = decimal_bind
-#define STRING(id) [INSN_##id] = string_bind
-#define PORT(id) [INSN_##id] = port_bind
+#define STRING(id)  [INSN_##id] = string_bind
+#define PORT(id)    [INSN_##id] = port_bind
 
 static const binder integer_binders[INSN_COUNT] = {
-	ALU(ADD), ALU(OR), ALU(ADC), ALU(SBB), ALU(AND), ALU(SUB), ALU(XOR),
-	ALU(CMP), ALU(TEST), ALU(INC), ALU(DEC), ALU(NEG), ALU(NOT),
+	ALU(ADD),	    ALU(OR),
+	ALU(ADC),	    ALU(SBB),
+	ALU(AND),	    ALU(SUB),
+	ALU(XOR),	    ALU(CMP),
+	ALU(TEST),	    ALU(INC),
+	ALU(DEC),	    ALU(NEG),
+	ALU(NOT),
 
-	SHIFT(SHL), SHIFT(SHR), SHIFT(SAR), SHIFT(ROL), SHIFT(ROR), SHIFT(RCL),
-	SHIFT(RCR), SHIFT(SHLD), SHIFT(SHRD), SHIFT(RORX), SHIFT(SHLX),
-	SHIFT(SHRX), SHIFT(SARX),
+	SHIFT(SHL),	    SHIFT(SHR),
+	SHIFT(SAR),	    SHIFT(ROL),
+	SHIFT(ROR),	    SHIFT(RCL),
+	SHIFT(RCR),	    SHIFT(SHLD),
+	SHIFT(SHRD),	    SHIFT(RORX),
+	SHIFT(SHLX),	    SHIFT(SHRX),
+	SHIFT(SARX),
 
-	MUL(MUL), MUL(IMUL1), MUL(IMUL), MUL(MULX), MUL(DIV), MUL(IDIV),
+	MUL(MUL),	    MUL(IMUL1),
+	MUL(IMUL),	    MUL(MULX),
+	MUL(DIV),	    MUL(IDIV),
 
-	BITS(BT), BITS(BTS), BITS(BTR), BITS(BTC), BITS(BSF), BITS(BSR),
-	BITS(POPCNT), BITS(LZCNT), BITS(TZCNT), BITS(ADCX), BITS(ADOX),
-	BITS(CRC32), BITS(BSWAP), BITS(MOVBE), BITS(ANDN), BITS(BEXTR),
-	BITS(BZHI), BITS(PDEP), BITS(PEXT), BITS(BLSI), BITS(BLSMSK), BITS(BLSR),
+	BITS(BT),	    BITS(BTS),
+	BITS(BTR),	    BITS(BTC),
+	BITS(BSF),	    BITS(BSR),
+	BITS(POPCNT),	    BITS(LZCNT),
+	BITS(TZCNT),	    BITS(ADCX),
+	BITS(ADOX),	    BITS(CRC32),
+	BITS(BSWAP),	    BITS(MOVBE),
+	BITS(ANDN),	    BITS(BEXTR),
+	BITS(BZHI),	    BITS(PDEP),
+	BITS(PEXT),	    BITS(BLSI),
+	BITS(BLSMSK),	    BITS(BLSR),
 
-	MOVE(MOV), MOVE(MOV_MOFFS), MOVE(MOVNTI), MOVE(MOVZX8), MOVE(MOVZX16),
-	MOVE(MOVSX8), MOVE(MOVSX16), MOVE(MOVSXD), MOVE(LEA), MOVE(CMOVCC),
-	MOVE(SETCC), MOVE(CBW), MOVE(CWD), MOVE(LAHF), MOVE(SAHF), MOVE(SALC),
-	MOVE(XLAT), MOVE(NOP), MOVE(CLC), MOVE(STC), MOVE(CMC), MOVE(CLD),
+	MOVE(MOV),	    MOVE(MOV_MOFFS),
+	MOVE(MOVNTI),	    MOVE(MOVZX8),
+	MOVE(MOVZX16),	    MOVE(MOVSX8),
+	MOVE(MOVSX16),	    MOVE(MOVSXD),
+	MOVE(LEA),	    MOVE(CMOVCC),
+	MOVE(SETCC),	    MOVE(CBW),
+	MOVE(CWD),	    MOVE(LAHF),
+	MOVE(SAHF),	    MOVE(SALC),
+	MOVE(XLAT),	    MOVE(NOP),
+	MOVE(CLC),	    MOVE(STC),
+	MOVE(CMC),	    MOVE(CLD),
 	MOVE(STD),
 
-	STACK(PUSH), STACK(POP), STACK(PUSHA), STACK(POPA), STACK(ENTER),
-	STACK(LEAVE),
+	STACK(PUSH),	    STACK(POP),
+	STACK(PUSHA),	    STACK(POPA),
+	STACK(ENTER),	    STACK(LEAVE),
 
-	ATOMIC(XCHG), ATOMIC(XADD), ATOMIC(CMPXCHG), ATOMIC(CMPXCHG8B),
+	ATOMIC(XCHG),	    ATOMIC(XADD),
+	ATOMIC(CMPXCHG),    ATOMIC(CMPXCHG8B),
 	ATOMIC(CMPXCHG16B),
 
-	BRANCH(JCC), BRANCH(JMP_REL), BRANCH(JMP_NEAR), BRANCH(CALL_REL),
-	BRANCH(CALL_NEAR), BRANCH(RET), BRANCH(LOOP), BRANCH(LOOPE),
-	BRANCH(LOOPNE), BRANCH(JCXZ),
+	BRANCH(JCC),	    BRANCH(JMP_REL),
+	BRANCH(JMP_NEAR),   BRANCH(CALL_REL),
+	BRANCH(CALL_NEAR),  BRANCH(RET),
+	BRANCH(LOOP),	    BRANCH(LOOPE),
+	BRANCH(LOOPNE),	    BRANCH(JCXZ),
 
-	DECIMAL(AAA), DECIMAL(AAS), DECIMAL(AAM), DECIMAL(AAD), DECIMAL(DAA),
-	DECIMAL(DAS),
+	DECIMAL(AAA),	    DECIMAL(AAS),
+	DECIMAL(AAM),	    DECIMAL(AAD),
+	DECIMAL(DAA),	    DECIMAL(DAS),
 
-	STRING(MOVS), STRING(STOS), STRING(LODS), STRING(CMPS), STRING(SCAS),
+	STRING(MOVS),	    STRING(STOS),
+	STRING(LODS),	    STRING(CMPS),
+	STRING(SCAS),
 
-	PORT(IN), PORT(OUT), PORT(INS), PORT(OUTS),
+	PORT(IN),	    PORT(OUT),
+	PORT(INS),	    PORT(OUTS),
 };
 
 insn_exec_fn integer_bind(const struct insn *in)

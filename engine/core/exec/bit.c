@@ -13,11 +13,11 @@ static ALWAYS_INLINE void carry_set(struct x86_cpu *cpu, bool carry)
 	cpu->rflags = (cpu->rflags & ~(u64)RFLAGS_CF) | carry;
 }
 
-#define BIT_OP(name, expression)                                              \
-	static u64 name(struct x86_cpu *cpu, u64 a, u64 mask)                 \
-	{                                                                     \
-		carry_set(cpu, (a & mask) != 0);                              \
-		return expression;                                            \
+#define BIT_OP(name, expression)                              \
+	static u64 name(struct x86_cpu *cpu, u64 a, u64 mask) \
+	{                                                     \
+		carry_set(cpu, (a & mask) != 0);              \
+		return expression;                            \
 	}
 BIT_OP(bit_test, a)
 BIT_OP(bit_set, a | mask)
@@ -45,8 +45,9 @@ static ALWAYS_INLINE int bit_memory(struct x86_cpu *cpu, const struct insn *in,
 {
 	u32 size = in->op_size, bits = 8u << size;
 	u64 offset = insn_offset(cpu, in), value = 0;
-	s64 signed_index = size == SZ_W ? (s16)index : size == SZ_L ? (s32)index
-								     : (s64)index;
+	s64 signed_index = size == SZ_W	  ? (s16)index
+			   : size == SZ_L ? (s32)index
+					  : (s64)index;
 
 	if (string)
 		offset += (u64)((signed_index >> (3 + size)) * (1 << size));
@@ -66,8 +67,8 @@ static ALWAYS_INLINE int bit_memory(struct x86_cpu *cpu, const struct insn *in,
 	static int name(struct x86_cpu *cpu, const struct insn *in)           \
 	{                                                                     \
 		bool by_imm = insn_rows[in->row].op[1] == OP_Ib;              \
-		u64 index = by_imm ? in->imm :                                \
-				     gpr_read(cpu, in->reg_off, in->op_size); \
+		u64 index = by_imm ? in->imm                                  \
+				   : gpr_read(cpu, in->reg_off, in->op_size); \
                                                                               \
 		if (in->flags & INSN_MEM)                                     \
 			return bit_memory(cpu, in, index, !by_imm, fn);       \
@@ -82,23 +83,23 @@ BIT_HANDLER(btc, bit_complement)
  * Scans and counts: destination preloaded, because BSF and BSR of zero leave
  * it, each in its silicon's own way in the upper half.
  */
-#define SCAN(name, insn, suffix, type, modifier)                              \
-	static void name(struct x86_cpu *cpu, u64 *dest, u64 source)          \
-	{                                                                     \
-		u64 x = *dest;                                                \
-		u32 ax;                                                       \
-                                                                              \
-		__asm__(insn #suffix " %" modifier "[s], %" modifier          \
-			"[x]" FLAGS_OUT                                       \
-			: [x] "+&r"(x), "=&a"(ax)                             \
-			: [s] "r"(source)                                     \
-			: "cc");                                              \
-		flags_set(cpu, ax, RFLAGS_ARITH);                             \
-		*dest = x;                                                    \
+#define SCAN(name, insn, suffix, type, modifier)                     \
+	static void name(struct x86_cpu *cpu, u64 *dest, u64 source) \
+	{                                                            \
+		u64 x = *dest;                                       \
+		u32 ax;                                              \
+                                                                     \
+		__asm__(insn #suffix " %" modifier "[s], %" modifier \
+				     "[x]" FLAGS_OUT                 \
+			: [x] "+&r"(x), "=&a"(ax)                    \
+			: [s] "r"(source)                            \
+			: "cc");                                     \
+		flags_set(cpu, ax, RFLAGS_ARITH);                    \
+		*dest = x;                                           \
 	}
-#define SCAN_SIZES(name, insn)                                                \
-	SCAN(name##_w, insn, w, u16, "w")                                     \
-	SCAN(name##_l, insn, l, u32, "k")                                     \
+#define SCAN_SIZES(name, insn)            \
+	SCAN(name##_w, insn, w, u16, "w") \
+	SCAN(name##_l, insn, l, u32, "k") \
 	SCAN(name##_q, insn, q, u64, "q")
 SCAN_SIZES(bsf, "bsf")
 SCAN_SIZES(bsr, "bsr")
@@ -116,14 +117,16 @@ static ALWAYS_INLINE int scan(struct x86_cpu *cpu, const struct insn *in,
 
 	if (rc)
 		return rc;
-	(in->op_size == SZ_Q ? q : in->op_size == SZ_L ? l : w)(cpu, dest, source);
+	(in->op_size == SZ_Q   ? q
+	 : in->op_size == SZ_L ? l
+			       : w)(cpu, dest, source);
 	return X86_OK;
 }
 
-#define SCAN_HANDLER(name)                                                    \
-	static int name(struct x86_cpu *cpu, const struct insn *in)           \
-	{                                                                     \
-		return scan(cpu, in, name##_w, name##_l, name##_q);           \
+#define SCAN_HANDLER(name)                                          \
+	static int name(struct x86_cpu *cpu, const struct insn *in) \
+	{                                                           \
+		return scan(cpu, in, name##_w, name##_l, name##_q); \
 	}
 SCAN_HANDLER(bsf)
 SCAN_HANDLER(bsr)
@@ -132,29 +135,29 @@ SCAN_HANDLER(lzcnt)
 SCAN_HANDLER(tzcnt)
 
 /* BMI1 and BMI2 on 32 or 64 bits, flags by the host. */
-#define BMI2_OP(name, insn, mask)                                             \
-	static u64 name##_l(struct x86_cpu *cpu, u64 a, u64 b)                \
-	{                                                                     \
-		u32 x, ax;                                                    \
-                                                                              \
-		__asm__(insn " %k[b], %k[a], %[x]" FLAGS_OUT                  \
-			: [x] "=&r"(x), "=&a"(ax)                             \
-			: [a] "r"(a), [b] "r"(b)                              \
-			: "cc");                                              \
-		flags_set(cpu, ax, mask);                                     \
-		return x;                                                     \
-	}                                                                     \
-	static u64 name##_q(struct x86_cpu *cpu, u64 a, u64 b)                \
-	{                                                                     \
-		u64 x;                                                        \
-		u32 ax;                                                       \
-                                                                              \
-		__asm__(insn " %[b], %[a], %[x]" FLAGS_OUT                    \
-			: [x] "=&r"(x), "=&a"(ax)                             \
-			: [a] "r"(a), [b] "r"(b)                              \
-			: "cc");                                              \
-		flags_set(cpu, ax, mask);                                     \
-		return x;                                                     \
+#define BMI2_OP(name, insn, mask)                              \
+	static u64 name##_l(struct x86_cpu *cpu, u64 a, u64 b) \
+	{                                                      \
+		u32 x, ax;                                     \
+                                                               \
+		__asm__(insn " %k[b], %k[a], %[x]" FLAGS_OUT   \
+			: [x] "=&r"(x), "=&a"(ax)              \
+			: [a] "r"(a), [b] "r"(b)               \
+			: "cc");                               \
+		flags_set(cpu, ax, mask);                      \
+		return x;                                      \
+	}                                                      \
+	static u64 name##_q(struct x86_cpu *cpu, u64 a, u64 b) \
+	{                                                      \
+		u64 x;                                         \
+		u32 ax;                                        \
+                                                               \
+		__asm__(insn " %[b], %[a], %[x]" FLAGS_OUT     \
+			: [x] "=&r"(x), "=&a"(ax)              \
+			: [a] "r"(a), [b] "r"(b)               \
+			: "cc");                               \
+		flags_set(cpu, ax, mask);                      \
+		return x;                                      \
 	}
 /* In AT&T order the last source written first: andn b, a = ~a & b. */
 BMI2_OP(andn, "andn", RFLAGS_ARITH)
@@ -163,31 +166,31 @@ BMI2_OP(bzhi, "bzhi", RFLAGS_ARITH)
 BMI2_OP(pdep, "pdep", 0)
 BMI2_OP(pext, "pext", 0)
 
-#define BMI1_OP(name, insn)                                                   \
-	static u64 name##_l(struct x86_cpu *cpu, u64 a, u64 b)                \
-	{                                                                     \
-		u32 x, ax;                                                    \
-                                                                              \
-		(void)b;                                                      \
-		__asm__(insn " %k[a], %[x]" FLAGS_OUT                         \
-			: [x] "=&r"(x), "=&a"(ax)                             \
-			: [a] "r"(a)                                          \
-			: "cc");                                              \
-		flags_set(cpu, ax, RFLAGS_ARITH);                             \
-		return x;                                                     \
-	}                                                                     \
-	static u64 name##_q(struct x86_cpu *cpu, u64 a, u64 b)                \
-	{                                                                     \
-		u64 x;                                                        \
-		u32 ax;                                                       \
-                                                                              \
-		(void)b;                                                      \
-		__asm__(insn " %[a], %[x]" FLAGS_OUT                          \
-			: [x] "=&r"(x), "=&a"(ax)                             \
-			: [a] "r"(a)                                          \
-			: "cc");                                              \
-		flags_set(cpu, ax, RFLAGS_ARITH);                             \
-		return x;                                                     \
+#define BMI1_OP(name, insn)                                    \
+	static u64 name##_l(struct x86_cpu *cpu, u64 a, u64 b) \
+	{                                                      \
+		u32 x, ax;                                     \
+                                                               \
+		(void)b;                                       \
+		__asm__(insn " %k[a], %[x]" FLAGS_OUT          \
+			: [x] "=&r"(x), "=&a"(ax)              \
+			: [a] "r"(a)                           \
+			: "cc");                               \
+		flags_set(cpu, ax, RFLAGS_ARITH);              \
+		return x;                                      \
+	}                                                      \
+	static u64 name##_q(struct x86_cpu *cpu, u64 a, u64 b) \
+	{                                                      \
+		u64 x;                                         \
+		u32 ax;                                        \
+                                                               \
+		(void)b;                                       \
+		__asm__(insn " %[a], %[x]" FLAGS_OUT           \
+			: [x] "=&r"(x), "=&a"(ax)              \
+			: [a] "r"(a)                           \
+			: "cc");                               \
+		flags_set(cpu, ax, RFLAGS_ARITH);              \
+		return x;                                      \
 	}
 BMI1_OP(blsi, "blsi")
 BMI1_OP(blsmsk, "blsmsk")
@@ -195,12 +198,15 @@ BMI1_OP(blsr, "blsr")
 
 static const struct bmi_row {
 	u16 id;
-	alu_fn fn[2]; /* 32, 64 bits */
+	alu_fn fn[2];	 /* 32, 64 bits */
 	bool vvvv_first; /* fn(vvvv, r/m), else fn(r/m, vvvv) */
 } bmi_rows[] = {
-	{INSN_ANDN, {andn_l, andn_q}, true}, {INSN_BEXTR, {bextr_l, bextr_q}, false},
-	{INSN_BZHI, {bzhi_l, bzhi_q}, false}, {INSN_PDEP, {pdep_l, pdep_q}, true},
-	{INSN_PEXT, {pext_l, pext_q}, true}, {INSN_BLSI, {blsi_l, blsi_q}, false},
+	{INSN_ANDN, {andn_l, andn_q}, true},
+	{INSN_BEXTR, {bextr_l, bextr_q}, false},
+	{INSN_BZHI, {bzhi_l, bzhi_q}, false},
+	{INSN_PDEP, {pdep_l, pdep_q}, true},
+	{INSN_PEXT, {pext_l, pext_q}, true},
+	{INSN_BLSI, {blsi_l, blsi_q}, false},
 	{INSN_BLSMSK, {blsmsk_l, blsmsk_q}, false},
 	{INSN_BLSR, {blsr_l, blsr_q}, false},
 };
@@ -218,8 +224,8 @@ static int bmi(struct x86_cpu *cpu, const struct insn *in)
 		row++;
 	result = row->vvvv_first ? row->fn[in->op_size == SZ_Q](cpu, b, a)
 				 : row->fn[in->op_size == SZ_Q](cpu, a, b);
-	gpr_write(cpu, to_vvvv ? GPR_OFFSET(in->vvvv) : in->reg_off, in->op_size,
-		  result);
+	gpr_write(cpu, to_vvvv ? GPR_OFFSET(in->vvvv) : in->reg_off,
+		  in->op_size, result);
 	return X86_OK;
 }
 
@@ -234,7 +240,8 @@ static int add_chain(struct x86_cpu *cpu, const struct insn *in)
 	if (rc)
 		return rc;
 	sum = a + b + carry;
-	out = in->op_size == SZ_Q ? sum < a || (carry && sum == a) : sum >> 32 & 1;
+	out = in->op_size == SZ_Q ? sum < a || (carry && sum == a)
+				  : sum >> 32 & 1;
 	cpu->rflags = (cpu->rflags & ~flag) | (out ? flag : 0);
 	gpr_write(cpu, in->reg_off, in->op_size, sum);
 	return X86_OK;
@@ -242,7 +249,7 @@ static int add_chain(struct x86_cpu *cpu, const struct insn *in)
 
 static int crc32_step(struct x86_cpu *cpu, const struct insn *in)
 {
-	u64 crc = (u32)*(u64 *)gpr_at(cpu, in->reg_off), value;
+	u64 crc = (u32) * (u64 *)gpr_at(cpu, in->reg_off), value;
 	int rc = source_read(cpu, in, in->op_size, &value);
 
 	if (rc)
@@ -268,7 +275,8 @@ static u64 swap_bytes(u64 value, u32 size)
 {
 	if (size == SZ_W)
 		return __builtin_bswap16((u16)value);
-	return size == SZ_L ? __builtin_bswap32((u32)value) : __builtin_bswap64(value);
+	return size == SZ_L ? __builtin_bswap32((u32)value)
+			    : __builtin_bswap64(value);
 }
 
 /* BSWAP of a 16-bit register gives zero on every processor we know. */

@@ -37,16 +37,16 @@ static int jcc(struct x86_cpu *cpu, const struct insn *in)
 }
 
 /* The frequent conditions without the switch. */
-#define JCC(name, test)                                                       \
-	static int name(struct x86_cpu *cpu, const struct insn *in)           \
-	{                                                                     \
-		if (test)                                                     \
-			return jump(cpu, RIP(cpu) + in->imm, in->op_size);    \
-		return X86_BRANCH;                                            \
+#define JCC(name, test)                                                    \
+	static int name(struct x86_cpu *cpu, const struct insn *in)        \
+	{                                                                  \
+		if (test)                                                  \
+			return jump(cpu, RIP(cpu) + in->imm, in->op_size); \
+		return X86_BRANCH;                                         \
 	}
-JCC(jz, cpu->rflags & RFLAGS_ZF)
+JCC(jz, cpu->rflags &RFLAGS_ZF)
 JCC(jnz, !(cpu->rflags & RFLAGS_ZF))
-JCC(jc, cpu->rflags & RFLAGS_CF)
+JCC(jc, cpu->rflags &RFLAGS_CF)
 JCC(jnc, !(cpu->rflags & RFLAGS_CF))
 
 static insn_exec_fn jcc_bind(const struct insn *in)
@@ -79,7 +79,8 @@ static int jmp_near(struct x86_cpu *cpu, const struct insn *in)
 }
 
 /* The return address is stored even when the target then proves bad. */
-static ALWAYS_INLINE int call(struct x86_cpu *cpu, const struct insn *in, u64 target)
+static ALWAYS_INLINE int call(struct x86_cpu *cpu, const struct insn *in,
+			      u64 target)
 {
 	u64 sp = cpu->gpr[RSP];
 	int rc = stack_push(cpu, RIP(cpu), 1u << in->op_size);
@@ -119,7 +120,9 @@ static int ret(struct x86_cpu *cpu, const struct insn *in)
 	if (rc)
 		return rc;
 	gpr_write(cpu, GPR_OFFSET(RSP),
-		  mask == 0xffff ? SZ_W : mask == ~0ull ? SZ_Q : SZ_L,
+		  mask == 0xffff  ? SZ_W
+		  : mask == ~0ull ? SZ_Q
+				  : SZ_L,
 		  cpu->gpr[RSP] + bytes + in->imm);
 	RIP(cpu) = target;
 	return X86_BRANCH;
@@ -128,8 +131,9 @@ static int ret(struct x86_cpu *cpu, const struct insn *in)
 /* LOOP and JCXZ count in the address size's register. */
 static int loop(struct x86_cpu *cpu, const struct insn *in)
 {
-	u32 size = in->addr_size == CODE_64 ? SZ_Q : in->addr_size == CODE_32 ? SZ_L
-									       : SZ_W;
+	u32 size = in->addr_size == CODE_64   ? SZ_Q
+		   : in->addr_size == CODE_32 ? SZ_L
+					      : SZ_W;
 	u64 count = gpr_read(cpu, GPR_OFFSET(RCX), size);
 	bool zero = cpu->rflags & RFLAGS_ZF, taken;
 	int rc = X86_BRANCH;

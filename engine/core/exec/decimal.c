@@ -37,7 +37,7 @@ static int adjust_ascii(struct x86_cpu *cpu, const struct insn *in)
 		ax = in->id == INSN_AAA ? (u16)(ax + 0x106) : (u16)(ax - 0x106);
 	ax &= 0xff0f;
 	flags_replace(cpu, result_flags((u8)ax) |
-			   (carry ? RFLAGS_CF | RFLAGS_AF : 0));
+				   (carry ? RFLAGS_CF | RFLAGS_AF : 0));
 	gpr_write(cpu, GPR_OFFSET(RAX), SZ_W, ax);
 	return X86_OK;
 }
@@ -61,7 +61,7 @@ static int adjust_packed(struct x86_cpu *cpu, const struct insn *in)
 		out = true;
 	}
 	flags_replace(cpu, result_flags(al) | (out ? RFLAGS_CF : 0) |
-			   (half ? RFLAGS_AF : 0));
+				   (half ? RFLAGS_AF : 0));
 	gpr_write(cpu, GPR_OFFSET(RAX), SZ_B, al);
 	return X86_OK;
 }

@@ -21,10 +21,10 @@
 insn_exec_fn exec_bind(const struct x86_cpu *cpu, const struct insn *in);
 
 /* The rooms' parts of it; NULL: not one of mine. */
-insn_exec_fn integer_bind(const struct insn *in);  /* exec/: data, branches */
-insn_exec_fn string_bind(const struct insn *in);   /* exec/: strings, ports */
-insn_exec_fn system_bind(const struct insn *in);   /* exec/system, segment/ */
-insn_exec_fn fpu_bind(const struct insn *in);      /* fpu/: x87, SSE, AVX, XSAVE */
+insn_exec_fn integer_bind(const struct insn *in); /* exec/: data, branches */
+insn_exec_fn string_bind(const struct insn *in);  /* exec/: strings, ports */
+insn_exec_fn system_bind(const struct insn *in);  /* exec/system, segment/ */
+insn_exec_fn fpu_bind(const struct insn *in); /* fpu/: x87, SSE, AVX, XSAVE */
 
 /*
  * Delivers cpu->exception (after X86_FAULT, RIP put back to the instruction by
@@ -54,7 +54,8 @@ static inline u64 gpr_read(struct x86_cpu *cpu, u32 offset, u32 op_size)
 		return *(u64 *)gpr_at(cpu, offset);
 	}
 }
-static inline void gpr_write(struct x86_cpu *cpu, u32 offset, u32 op_size, u64 value)
+static inline void gpr_write(struct x86_cpu *cpu, u32 offset, u32 op_size,
+			     u64 value)
 {
 	switch (op_size) {
 	case 0:

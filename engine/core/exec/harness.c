@@ -103,11 +103,19 @@ static int op_hypercall(void *ctx)
 }
 
 static const struct x86_ops test_ops = {
-	.page = op_page, .mmio = op_mmio, .port = op_port, .tsc = op_tsc,
-	.cpuid = op_cpuid, .msr_read = op_msr_read, .msr_write = op_msr_write,
-	.cr8_get = op_cr8_get, .cr8_set = op_cr8_set,
-	.exclusive_begin = op_exclusive_begin, .exclusive_end = op_exclusive_end,
-	.random = op_random, .hypercall = op_hypercall,
+	.page = op_page,
+	.mmio = op_mmio,
+	.port = op_port,
+	.tsc = op_tsc,
+	.cpuid = op_cpuid,
+	.msr_read = op_msr_read,
+	.msr_write = op_msr_write,
+	.cr8_get = op_cr8_get,
+	.cr8_set = op_cr8_set,
+	.exclusive_begin = op_exclusive_begin,
+	.exclusive_end = op_exclusive_end,
+	.random = op_random,
+	.hypercall = op_hypercall,
 };
 
 void test_machine_init(struct test_machine *m)
@@ -123,12 +131,13 @@ void test_machine_init(struct test_machine *m)
 	cpu->tlb_generation[0] = cpu->tlb_generation[1] = 1;
 	cpu->code_host = ~0ull << 12;
 	__builtin_memset(cpu->feature, 0xff, sizeof(cpu->feature));
-	cpu->cr4_allowed = 0x7f0fff & ~(CR4_VME | CR4_PVI) & ~BIT(13) & ~BIT(14) &
-			   ~BIT(15) & ~BIT(19);
+	cpu->cr4_allowed = 0x7f0fff & ~(CR4_VME | CR4_PVI) & ~BIT(13) &
+			   ~BIT(14) & ~BIT(15) & ~BIT(19);
 	cpu->efer_allowed = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
 	cpu->xcr0_allowed = XCR0_X87 | XCR0_SSE | XCR0_AVX;
 	cpu->physical_bits = 40;
 	cpu->linear_bits = 48;
+	cpu->pages_1g = true;
 	x86_reset(cpu, false);
 	cpu->cr0 &= ~(CR0_CD | CR0_NW);
 	cpu->seg[SEG_CS].selector = TEST_CODE >> 4;
@@ -200,15 +209,22 @@ static void gdt_build(struct test_machine *m)
 	test_gdt_set(m, TEST_DATA0, test_descriptor(0, all, data), 0);
 	test_gdt_set(m, TEST_CODE3, test_descriptor(0, all, code | SEG_DPL), 0);
 	test_gdt_set(m, TEST_DATA3, test_descriptor(0, all, data | SEG_DPL), 0);
-	test_gdt_set(m, TEST_CODE16, test_descriptor(TEST_CODE, 0xffff, code16), 0);
-	test_gdt_set(m, TEST_DATA16, test_descriptor(0x20000, 0xffff, data16), 0);
-	test_gdt_set(m, TEST_CODE1, test_descriptor(0, all, code | TEST_DPL(1)), 0);
-	test_gdt_set(m, TEST_DATA1, test_descriptor(0, all, data | TEST_DPL(1)), 0);
-	test_gdt_set(m, TEST_CONFORMING, test_descriptor(0, all, code | SEG_DC), 0);
+	test_gdt_set(m, TEST_CODE16, test_descriptor(TEST_CODE, 0xffff, code16),
+		     0);
+	test_gdt_set(m, TEST_DATA16, test_descriptor(0x20000, 0xffff, data16),
+		     0);
+	test_gdt_set(m, TEST_CODE1, test_descriptor(0, all, code | TEST_DPL(1)),
+		     0);
+	test_gdt_set(m, TEST_DATA1, test_descriptor(0, all, data | TEST_DPL(1)),
+		     0);
+	test_gdt_set(m, TEST_CONFORMING, test_descriptor(0, all, code | SEG_DC),
+		     0);
 	test_gdt_set(m, TEST_CODE64_0, test_descriptor(0, all, code64), 0);
-	test_gdt_set(m, TEST_CODE64_3, test_descriptor(0, all, code64 | SEG_DPL), 0);
-	test_gdt_set(m, TEST_TR, test_descriptor(TEST_TSS, 0x67,
-						 SEG_P | SYSTEM_TSS32_BUSY), 0);
+	test_gdt_set(m, TEST_CODE64_3,
+		     test_descriptor(0, all, code64 | SEG_DPL), 0);
+	test_gdt_set(m, TEST_TR,
+		     test_descriptor(TEST_TSS, 0x67, SEG_P | SYSTEM_TSS32_BUSY),
+		     0);
 	m->cpu.gdtr = (struct x86_table){.base = TEST_GDT, .limit = 0xfff};
 	m->cpu.idtr = (struct x86_table){.base = TEST_IDT, .limit = 0xfff};
 }
@@ -224,7 +240,8 @@ static void segment_take(struct test_machine *m, u32 index, u16 selector)
 
 static void registers_take(struct test_machine *m, u32 cpl, u16 code)
 {
-	static const u16 data[] = {TEST_DATA0, TEST_DATA1, TEST_DATA0, TEST_DATA3};
+	static const u16 data[] = {TEST_DATA0, TEST_DATA1, TEST_DATA0,
+				   TEST_DATA3};
 	static const u32 stack[] = {TEST_STACK0, TEST_STACK1, TEST_STACK2,
 				    TEST_STACK3};
 	struct x86_cpu *cpu = &m->cpu;
@@ -233,9 +250,11 @@ static void registers_take(struct test_machine *m, u32 cpl, u16 code)
 	for (u32 i = SEG_ES; i <= SEG_GS; i++)
 		if (i != SEG_CS)
 			segment_take(m, i, data[cpl]);
-	cpu->seg[SEG_TR] = (struct x86_segment){
-		.base = TEST_TSS, .limit = 0x67, .selector = TEST_TR,
-		.attr = SEG_P | SYSTEM_TSS32_BUSY};
+	cpu->seg[SEG_TR] =
+		(struct x86_segment){.base = TEST_TSS,
+				     .limit = 0x67,
+				     .selector = TEST_TR,
+				     .attr = SEG_P | SYSTEM_TSS32_BUSY};
 	cpu->gpr[RSP] = stack[cpl];
 	RIP(cpu) = TEST_CODE;
 	x86_mode_update(cpu);
@@ -243,7 +262,8 @@ static void registers_take(struct test_machine *m, u32 cpl, u16 code)
 
 void test_protected(struct test_machine *m, u32 cpl)
 {
-	static const u16 code[] = {TEST_CODE0, TEST_CODE1, TEST_CODE0, TEST_CODE3};
+	static const u16 code[] = {TEST_CODE0, TEST_CODE1, TEST_CODE0,
+				   TEST_CODE3};
 
 	m->cpu.cr0 |= CR0_PE;
 	gdt_build(m);
@@ -263,13 +283,15 @@ static void long_setup(struct test_machine *m, u32 cpl, u16 code)
 	gpa_t table = TEST_TABLES;
 
 	for (u32 level = 0; level < 2; level++)
-		test_write(m, table + 4096 * level, (table + 4096 * (level + 1)) | 7, 8);
+		test_write(m, table + 4096 * level,
+			   (table + 4096 * (level + 1)) | 7, 8);
 	for (u32 i = 0; i < 2; i++) {
 		gpa_t leaf = table + 4096 * (3 + i);
 
 		test_write(m, table + 4096 * 2 + 8 * i, leaf | 7, 8);
 		for (u32 page = 0; page < 512; page++)
-			test_write(m, leaf + 8 * page, (512 * i + page) * 4096 | 7, 8);
+			test_write(m, leaf + 8 * page,
+				   (512 * i + page) * 4096 | 7, 8);
 	}
 	cpu->cr4 |= CR4_PAE;
 	cpu->cr3 = table;

@@ -15,42 +15,49 @@
 #include "engine/core/exec/exec.h"
 #include "engine/core/x86.h"
 
-#define TEST_MEMORY (4 * MiB)
-#define TEST_GDT 0x1000u
-#define TEST_IDT 0x2000u
-#define TEST_TSS 0x3000u
-#define TEST_LDT 0x4000u
-#define TEST_TABLES 0x10000u /* page tables, up to 0x1ffff */
-#define TEST_STACK0 0x22000u /* tops of the stacks of CPL 0..3 */
-#define TEST_STACK1 0x24000u
-#define TEST_STACK2 0x26000u
-#define TEST_STACK3 0x28000u
-#define TEST_IST1 0x2a000u
-#define TEST_CODE 0x40000u   /* where RIP starts */
+#define TEST_MEMORY  (4 * MiB)
+#define TEST_GDT     0x1000u
+#define TEST_IDT     0x2000u
+#define TEST_TSS     0x3000u
+#define TEST_LDT     0x4000u
+#define TEST_TABLES  0x10000u /* page tables, up to 0x1ffff */
+#define TEST_STACK0  0x22000u /* tops of the stacks of CPL 0..3 */
+#define TEST_STACK1  0x24000u
+#define TEST_STACK2  0x26000u
+#define TEST_STACK3  0x28000u
+#define TEST_IST1    0x2a000u
+#define TEST_CODE    0x40000u /* where RIP starts */
 #define TEST_HANDLER 0x50000u /* handler of vector n: + 16 * n */
-#define TEST_DATA 0x60000u   /* free */
+#define TEST_DATA    0x60000u /* free */
 
 /* Selectors of the GDT that test_protected() and test_long() build. */
 enum {
-	TEST_CODE0 = 0x08, TEST_DATA0 = 0x10, TEST_CODE3 = 0x18 | 3,
-	TEST_DATA3 = 0x20 | 3, TEST_CODE16 = 0x28, TEST_DATA16 = 0x30,
+	TEST_CODE0 = 0x08,
+	TEST_DATA0 = 0x10,
+	TEST_CODE3 = 0x18 | 3,
+	TEST_DATA3 = 0x20 | 3,
+	TEST_CODE16 = 0x28,
+	TEST_DATA16 = 0x30,
 	TEST_TR = 0x38, /* 16 bytes: 0x40 too */
-	TEST_CODE1 = 0x48 | 1, TEST_DATA1 = 0x50 | 1, TEST_CONFORMING = 0x58,
-	TEST_CODE64_0 = 0x60, TEST_CODE64_3 = 0x68 | 3,
+	TEST_CODE1 = 0x48 | 1,
+	TEST_DATA1 = 0x50 | 1,
+	TEST_CONFORMING = 0x58,
+	TEST_CODE64_0 = 0x60,
+	TEST_CODE64_3 = 0x68 | 3,
 	TEST_FREE = 0x80, /* from here on: the test's */
 };
 
 /* Attributes of common descriptors, without the DPL. */
 #define TEST_ATTR_CODE (SEG_P | SEG_S | SEG_CODE | SEG_RW | SEG_DB | SEG_G)
 #define TEST_ATTR_DATA (SEG_P | SEG_S | SEG_RW | SEG_DB | SEG_G)
-#define TEST_DPL(n) ((u32)(n) << SEG_DPL_SHIFT)
+#define TEST_DPL(n)    ((u32)(n) << SEG_DPL_SHIFT)
 
 struct test_machine {
 	struct x86_cpu cpu;
 	struct x86_tlb tlb[TLB_CLASSES];
 	u8 memory[TEST_MEMORY] __attribute__((aligned(4096)));
 	gpa_t read_only; /* page address, or ~0 */
-	gpa_t device;    /* page address of what the owner's client serves */
+	gpa_t device;	 /* page address of what the owner's client serves */
 	u64 tsc, cr8;
 	u64 hypercalls;
 	int hypercall_result;
@@ -92,27 +99,27 @@ int test_insn(struct test_machine *m, const void *bytes, u32 size);
 int test_insn_deliver(struct test_machine *m, const void *bytes, u32 size);
 
 /* The same with the bytes as arguments: TEST_RUN(&m, 0x0f, 0x05). */
-#define TEST_RUN(m, ...)                                                    \
-	test_insn((m), (const u8[]){__VA_ARGS__},                           \
+#define TEST_RUN(m, ...)                          \
+	test_insn((m), (const u8[]){__VA_ARGS__}, \
 		  sizeof((const u8[]){__VA_ARGS__}))
-#define TEST_DELIVER(m, ...)                                                \
-	test_insn_deliver((m), (const u8[]){__VA_ARGS__},                   \
+#define TEST_DELIVER(m, ...)                              \
+	test_insn_deliver((m), (const u8[]){__VA_ARGS__}, \
 			  sizeof((const u8[]){__VA_ARGS__}))
 
 /* With base/test.h: `call` raised this vector with this error code. */
-#define check_error(m, call, number, code)                                  \
-	do {                                                                \
-		check_eq((call), X86_FAULT);                                \
-		check_eq((m)->cpu.exception.vector, (number));              \
-		check((m)->cpu.exception.has_error);                        \
-		check_eq((m)->cpu.exception.error, (code));                 \
+#define check_error(m, call, number, code)                     \
+	do {                                                   \
+		check_eq((call), X86_FAULT);                   \
+		check_eq((m)->cpu.exception.vector, (number)); \
+		check((m)->cpu.exception.has_error);           \
+		check_eq((m)->cpu.exception.error, (code));    \
 	} while (0)
 /* ... without an error code. */
-#define check_plain(m, call, number)                                        \
-	do {                                                                \
-		check_eq((call), X86_FAULT);                                \
-		check_eq((m)->cpu.exception.vector, (number));              \
-		check(!(m)->cpu.exception.has_error);                       \
+#define check_plain(m, call, number)                           \
+	do {                                                   \
+		check_eq((call), X86_FAULT);                   \
+		check_eq((m)->cpu.exception.vector, (number)); \
+		check(!(m)->cpu.exception.has_error);          \
 	} while (0)
 
 #endif

@@ -7,24 +7,29 @@
 #include "engine/core/decode/id.h"
 #include "engine/core/decode/row.h"
 
-#define H(name, body)                                                         \
-	static int name(struct x86_cpu *cpu, const struct insn *in)           \
-	{                                                                     \
-		return body;                                                  \
+#define H(name, body)                                               \
+	static int name(struct x86_cpu *cpu, const struct insn *in) \
+	{                                                           \
+		return body;                                        \
 	}
-#define SIZED(name, helper)                                                   \
-	H(name##_b, helper(cpu, in, SZ_B))                                    \
-	H(name##_w, helper(cpu, in, SZ_W))                                    \
-	H(name##_l, helper(cpu, in, SZ_L))                                    \
+#define SIZED(name, helper)                \
+	H(name##_b, helper(cpu, in, SZ_B)) \
+	H(name##_w, helper(cpu, in, SZ_W)) \
+	H(name##_l, helper(cpu, in, SZ_L)) \
 	H(name##_q, helper(cpu, in, SZ_Q))
-#define ROW4(name) {name##_b, name##_w, name##_l, name##_q}
+#define ROW4(name)                                     \
+	{                                              \
+		name##_b, name##_w, name##_l, name##_q \
+	}
 
-static ALWAYS_INLINE int store_reg(struct x86_cpu *cpu, const struct insn *in, u32 size)
+static ALWAYS_INLINE int store_reg(struct x86_cpu *cpu, const struct insn *in,
+				   u32 size)
 {
 	return operand_write(cpu, in, gpr_at(cpu, in->reg_off), 1u << size);
 }
 
-static ALWAYS_INLINE int load_reg(struct x86_cpu *cpu, const struct insn *in, u32 size)
+static ALWAYS_INLINE int load_reg(struct x86_cpu *cpu, const struct insn *in,
+				  u32 size)
 {
 	u64 value = 0;
 	int rc = operand_read(cpu, in, &value, 1u << size);
@@ -34,31 +39,36 @@ static ALWAYS_INLINE int load_reg(struct x86_cpu *cpu, const struct insn *in, u3
 	return rc;
 }
 
-static ALWAYS_INLINE int move_rm_reg(struct x86_cpu *cpu, const struct insn *in, u32 size)
+static ALWAYS_INLINE int move_rm_reg(struct x86_cpu *cpu, const struct insn *in,
+				     u32 size)
 {
 	gpr_write(cpu, in->rm_off, size, gpr_read(cpu, in->reg_off, size));
 	return X86_OK;
 }
 
-static ALWAYS_INLINE int move_reg_rm(struct x86_cpu *cpu, const struct insn *in, u32 size)
+static ALWAYS_INLINE int move_reg_rm(struct x86_cpu *cpu, const struct insn *in,
+				     u32 size)
 {
 	gpr_write(cpu, in->reg_off, size, gpr_read(cpu, in->rm_off, size));
 	return X86_OK;
 }
 
-static ALWAYS_INLINE int move_rm_imm(struct x86_cpu *cpu, const struct insn *in, u32 size)
+static ALWAYS_INLINE int move_rm_imm(struct x86_cpu *cpu, const struct insn *in,
+				     u32 size)
 {
 	gpr_write(cpu, in->rm_off, size, in->imm);
 	return X86_OK;
 }
 
-static ALWAYS_INLINE int move_reg_imm(struct x86_cpu *cpu, const struct insn *in, u32 size)
+static ALWAYS_INLINE int move_reg_imm(struct x86_cpu *cpu,
+				      const struct insn *in, u32 size)
 {
 	gpr_write(cpu, in->reg_off, size, in->imm);
 	return X86_OK;
 }
 
-static ALWAYS_INLINE int store_imm(struct x86_cpu *cpu, const struct insn *in, u32 size)
+static ALWAYS_INLINE int store_imm(struct x86_cpu *cpu, const struct insn *in,
+				   u32 size)
 {
 	return operand_write(cpu, in, &in->imm, 1u << size);
 }
@@ -73,7 +83,8 @@ SIZED(mov_store_imm, store_imm)
 
 static insn_exec_fn mov_bind(const struct insn *in)
 {
-	static const insn_exec_fn store[] = ROW4(mov_store), load[] = ROW4(mov_load),
+	static const insn_exec_fn store[] = ROW4(mov_store),
+				  load[] = ROW4(mov_load),
 				  rm_reg[] = ROW4(mov_rm_reg),
 				  reg_rm[] = ROW4(mov_reg_rm),
 				  rm_imm[] = ROW4(mov_rm_imm),
@@ -101,12 +112,14 @@ static insn_exec_fn mov_bind(const struct insn *in)
 static int mov_moffs(struct x86_cpu *cpu, const struct insn *in)
 {
 	u32 operand = insn_rows[in->row].op[0];
-	u64 offset = in->imm & address_mask[in->addr_size], value = cpu->gpr[RAX];
+	u64 offset = in->imm & address_mask[in->addr_size],
+	    value = cpu->gpr[RAX];
 	u32 bytes = 1u << in->op_size;
 	int rc;
 
 	if (operand == OP_Ob || operand == OP_Ov)
-		return segment_write(cpu, in->seg, offset, &value, bytes, in->seg);
+		return segment_write(cpu, in->seg, offset, &value, bytes,
+				     in->seg);
 	value = 0;
 	rc = segment_read(cpu, in->seg, offset, &value, bytes, in->seg);
 	if (!rc)
@@ -117,7 +130,8 @@ static int mov_moffs(struct x86_cpu *cpu, const struct insn *in)
 /* MOVNTI, MOVDIRI: stores that cache differently. */
 static int mov_nontemporal(struct x86_cpu *cpu, const struct insn *in)
 {
-	return operand_write(cpu, in, gpr_at(cpu, in->reg_off), 1u << in->op_size);
+	return operand_write(cpu, in, gpr_at(cpu, in->reg_off),
+			     1u << in->op_size);
 }
 
 /* Extensions from 8, 16 and 32 bits. rm_off is a byte offset for byte rows. */
@@ -130,8 +144,9 @@ static ALWAYS_INLINE int extend(struct x86_cpu *cpu, const struct insn *in,
 	if (rc)
 		return rc;
 	if (sign)
-		value = from == SZ_B ? (u64)(s8)value :
-			from == SZ_W ? (u64)(s16)value : (u64)(s32)value;
+		value = from == SZ_B   ? (u64)(s8)value
+			: from == SZ_W ? (u64)(s16)value
+				       : (u64)(s32)value;
 	gpr_write(cpu, in->reg_off, in->op_size, value);
 	return X86_OK;
 }
@@ -152,7 +167,8 @@ static int lea(struct x86_cpu *cpu, const struct insn *in)
 	return X86_OK;
 }
 
-static ALWAYS_INLINE int cmov(struct x86_cpu *cpu, const struct insn *in, u32 size)
+static ALWAYS_INLINE int cmov(struct x86_cpu *cpu, const struct insn *in,
+			      u32 size)
 {
 	u64 value;
 	int rc = source_read(cpu, in, size, &value);
@@ -161,7 +177,8 @@ static ALWAYS_INLINE int cmov(struct x86_cpu *cpu, const struct insn *in, u32 si
 		return rc;
 	if (!condition(cpu->rflags, in->cond))
 		value = gpr_read(cpu, in->reg_off, size);
-	gpr_write(cpu, in->reg_off, size, value); /* 32-bit: zero-extends anyway */
+	gpr_write(cpu, in->reg_off, size,
+		  value); /* 32-bit: zero-extends anyway */
 	return X86_OK;
 }
 SIZED(cmovcc, cmov)
@@ -180,8 +197,9 @@ static int setcc(struct x86_cpu *cpu, const struct insn *in)
 static int convert_a(struct x86_cpu *cpu, const struct insn *in)
 {
 	u64 a = cpu->gpr[RAX];
-	u64 value = in->op_size == SZ_W ? (u64)(s8)a :
-		    in->op_size == SZ_L ? (u64)(s16)a : (u64)(s32)a;
+	u64 value = in->op_size == SZ_W	  ? (u64)(s8)a
+		    : in->op_size == SZ_L ? (u64)(s16)a
+					  : (u64)(s32)a;
 
 	gpr_write(cpu, GPR_OFFSET(RAX), in->op_size, value);
 	return X86_OK;
@@ -217,7 +235,8 @@ static int sahf(struct x86_cpu *cpu, const struct insn *in)
 static int salc(struct x86_cpu *cpu, const struct insn *in)
 {
 	(void)in;
-	gpr_write(cpu, GPR_OFFSET(RAX), SZ_B, cpu->rflags & RFLAGS_CF ? 0xff : 0);
+	gpr_write(cpu, GPR_OFFSET(RAX), SZ_B,
+		  cpu->rflags & RFLAGS_CF ? 0xff : 0);
 	return X86_OK;
 }
 

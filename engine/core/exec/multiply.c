@@ -10,23 +10,23 @@
 
 /* One-operand multiply: *a becomes the low half, *high the high one. The
  * byte form leaves both in AX and is not made here. */
-#define MUL_WIDE(name, insn, suffix, type)                                    \
-	static void name(struct x86_cpu *cpu, u64 *a, u64 b, u64 *ret_high)   \
-	{                                                                     \
-		u64 ax = *a, low, high;                                       \
-                                                                              \
-		__asm__(insn #suffix " %[b]\n\tmov %%rax, %[low]" FLAGS_OUT   \
-			: "+&a"(ax), "=&d"(high), [low] "=&r"(low)            \
-			: [b] "r"((type)b)                                    \
-			: "cc");                                              \
-		flags_set(cpu, (u32)ax, RFLAGS_ARITH);                        \
-		*a = (type)low;                                               \
-		*ret_high = (type)high;                                       \
+#define MUL_WIDE(name, insn, suffix, type)                                  \
+	static void name(struct x86_cpu *cpu, u64 *a, u64 b, u64 *ret_high) \
+	{                                                                   \
+		u64 ax = *a, low, high;                                     \
+                                                                            \
+		__asm__(insn #suffix " %[b]\n\tmov %%rax, %[low]" FLAGS_OUT \
+			: "+&a"(ax), "=&d"(high), [low] "=&r"(low)          \
+			: [b] "r"((type)b)                                  \
+			: "cc");                                            \
+		flags_set(cpu, (u32)ax, RFLAGS_ARITH);                      \
+		*a = (type)low;                                             \
+		*ret_high = (type)high;                                     \
 	}
-#define MUL_SIZES(name, insn)                                                 \
-	MUL_WIDE(name##_b, insn, b, u8)                                       \
-	MUL_WIDE(name##_w, insn, w, u16)                                      \
-	MUL_WIDE(name##_l, insn, l, u32)                                      \
+#define MUL_SIZES(name, insn)            \
+	MUL_WIDE(name##_b, insn, b, u8)  \
+	MUL_WIDE(name##_w, insn, w, u16) \
+	MUL_WIDE(name##_l, insn, l, u32) \
 	MUL_WIDE(name##_q, insn, q, u64)
 
 MUL_SIZES(mul, "mul")
@@ -155,8 +155,8 @@ static int divide(struct x86_cpu *cpu, const struct insn *in)
 	if (!fits)
 		return raise_fault(cpu, VECTOR_DE);
 	gpr_write(cpu, GPR_OFFSET(RAX), size, low);
-	gpr_write(cpu, size == SZ_B ? GPR_OFFSET(RAX) + 1 : GPR_OFFSET(RDX), size,
-		  high);
+	gpr_write(cpu, size == SZ_B ? GPR_OFFSET(RAX) + 1 : GPR_OFFSET(RDX),
+		  size, high);
 	return X86_OK;
 }
 

@@ -69,8 +69,8 @@ static int in_out(struct x86_cpu *cpu, const struct insn *in)
 }
 
 /* Elements of this portion: to the end of the page, forwards or backwards. */
-static u32 portion_count(const struct x86_cpu *cpu, const struct string_state *s,
-			 gva_t linear)
+static u32 portion_count(const struct x86_cpu *cpu,
+			 const struct string_state *s, gva_t linear)
 {
 	u64 room = s->backward ? (linear & 0xfff) / s->bytes + 1
 			       : (4096 - (linear & 0xfff)) / s->bytes;
@@ -84,7 +84,8 @@ static u32 portion_count(const struct x86_cpu *cpu, const struct string_state *s
 
 /* Asks for a portion: one element through the engine's own ports, or all of
  * it by the owner. X86_OK: *n elements are in string_io[], or went out. */
-static int portion_transfer(struct x86_cpu *cpu, u16 port, u32 bytes, bool write, u32 *n)
+static int portion_transfer(struct x86_cpu *cpu, u16 port, u32 bytes,
+			    bool write, u32 *n)
 {
 	struct x86_external *ext = &cpu->external;
 	u64 value = 0;
@@ -100,9 +101,10 @@ static int portion_transfer(struct x86_cpu *cpu, u16 port, u32 bytes, bool write
 		*n = 1;
 		return X86_OK;
 	}
-	ext->want = (struct external_access){
-		.gpa = port, .size = (u8)bytes,
-		.kind = write ? EXTERNAL_OUT : EXTERNAL_IN};
+	ext->want = (struct external_access){.gpa = port,
+					     .size = (u8)bytes,
+					     .kind = write ? EXTERNAL_OUT
+							   : EXTERNAL_IN};
 	ext->count = *n;
 	return X86_NEED;
 }
@@ -110,7 +112,8 @@ static int portion_transfer(struct x86_cpu *cpu, u16 port, u32 bytes, bool write
 /* Element i of a portion, in the direction of DF. */
 static u64 element_offset(const struct string_state *s, u64 base, u64 i)
 {
-	return (s->backward ? base - i * s->bytes : base + i * s->bytes) & s->mask;
+	return (s->backward ? base - i * s->bytes : base + i * s->bytes) &
+	       s->mask;
 }
 
 static int string_in(struct x86_cpu *cpu, const struct insn *in)
@@ -128,7 +131,8 @@ static int string_in(struct x86_cpu *cpu, const struct insn *in)
 		return rc;
 	linear = (cpu->segment_base[seg] + s.dest) & cpu->linear_mask;
 	n = portion_count(cpu, &s, linear);
-	for (u32 i = 0; i < n && !cpu->external.string_ready; i += MAX(n - 1, 1u)) {
+	for (u32 i = 0; i < n && !cpu->external.string_ready;
+	     i += MAX(n - 1, 1u)) {
 		u64 offset = element_offset(&s, s.dest, i);
 
 		rc = segment_check(cpu, seg, offset, s.bytes, true);
@@ -152,8 +156,8 @@ static int string_in(struct x86_cpu *cpu, const struct insn *in)
 	 * owner has taken, and the registers move when all of it is written. */
 	for (u32 i = 0; i < n; i++) {
 		rc = segment_write(cpu, seg, element_offset(&s, s.dest, i),
-				   cpu->external.string_io + i * s.bytes, s.bytes,
-				   SEG_ES);
+				   cpu->external.string_io + i * s.bytes,
+				   s.bytes, SEG_ES);
 		if (rc == X86_NEED) {
 			cpu->external.count = n;
 			cpu->external.string_ready = true;
@@ -183,8 +187,8 @@ static int string_out(struct x86_cpu *cpu, const struct insn *in)
 	n = portion_count(cpu, &s, linear);
 	for (u32 i = 0; i < n && !cpu->external.string_ready; i++) {
 		rc = segment_read(cpu, in->seg, element_offset(&s, s.source, i),
-				  cpu->external.string_io + i * s.bytes, s.bytes,
-				  in->seg);
+				  cpu->external.string_io + i * s.bytes,
+				  s.bytes, in->seg);
 		if (rc == X86_FAULT && i) {
 			n = i;
 			break;

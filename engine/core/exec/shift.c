@@ -12,28 +12,28 @@
 
 #define ROTATE_FLAGS (RFLAGS_CF | RFLAGS_OF)
 
-#define SHIFT(name, insn, suffix, type, mask)                                 \
-	static ALWAYS_INLINE u64 name(struct x86_cpu *cpu, u64 a, u64 b)      \
-	{                                                                     \
-		type x = (type)a;                                             \
-		u8 count = b & (sizeof(type) == 8 ? 63 : 31);                 \
-		u8 carry = cpu->rflags & RFLAGS_CF;                           \
-		u32 ax;                                                       \
-                                                                              \
-		if (!count)                                                   \
-			return x;                                             \
-		__asm__("addb $255, %[carry]\n\t" insn #suffix                \
-			" %%cl, %[x]" FLAGS_OUT                               \
-			: [x] "+&q"(x), "=&a"(ax), [carry] "+&q"(carry)       \
-			: "c"(count)                                          \
-			: "cc");                                              \
-		flags_set(cpu, ax, mask);                                     \
-		return x;                                                     \
+#define SHIFT(name, insn, suffix, type, mask)                            \
+	static ALWAYS_INLINE u64 name(struct x86_cpu *cpu, u64 a, u64 b) \
+	{                                                                \
+		type x = (type)a;                                        \
+		u8 count = b & (sizeof(type) == 8 ? 63 : 31);            \
+		u8 carry = cpu->rflags & RFLAGS_CF;                      \
+		u32 ax;                                                  \
+                                                                         \
+		if (!count)                                              \
+			return x;                                        \
+		__asm__("addb $255, %[carry]\n\t" insn #suffix           \
+			" %%cl, %[x]" FLAGS_OUT                          \
+			: [x] "+&q"(x), "=&a"(ax), [carry] "+&q"(carry)  \
+			: "c"(count)                                     \
+			: "cc");                                         \
+		flags_set(cpu, ax, mask);                                \
+		return x;                                                \
 	}
-#define SHIFT_ALL(name, insn, suffix, type)                                   \
+#define SHIFT_ALL(name, insn, suffix, type) \
 	SHIFT(name, insn, suffix, type, RFLAGS_ARITH)
 
-#define SHIFT_ROTATE(name, insn, suffix, type)                                \
+#define SHIFT_ROTATE(name, insn, suffix, type) \
 	SHIFT(name, insn, suffix, type, ROTATE_FLAGS)
 
 ALU_SIZES(SHIFT_ALL, shl, "shl")
@@ -55,19 +55,19 @@ static ALWAYS_INLINE int shift_run(struct x86_cpu *cpu, const struct insn *in,
 	return X86_OK;
 }
 
-#define H(name, body)                                                         \
-	static int name(struct x86_cpu *cpu, const struct insn *in)           \
-	{                                                                     \
-		return body;                                                  \
+#define H(name, body)                                               \
+	static int name(struct x86_cpu *cpu, const struct insn *in) \
+	{                                                           \
+		return body;                                        \
 	}
-#define SHIFT_SIZED(op, s, size)                                              \
-	H(op##_one_##s, shift_run(cpu, in, size, 1, op##_##s))                \
-	H(op##_imm_##s, shift_run(cpu, in, size, in->imm, op##_##s))          \
+#define SHIFT_SIZED(op, s, size)                                     \
+	H(op##_one_##s, shift_run(cpu, in, size, 1, op##_##s))       \
+	H(op##_imm_##s, shift_run(cpu, in, size, in->imm, op##_##s)) \
 	H(op##_cl_##s, shift_run(cpu, in, size, cpu->gpr[RCX], op##_##s))
-#define SHIFT_HANDLERS(op)                                                    \
-	SHIFT_SIZED(op, b, SZ_B)                                              \
-	SHIFT_SIZED(op, w, SZ_W)                                              \
-	SHIFT_SIZED(op, l, SZ_L)                                              \
+#define SHIFT_HANDLERS(op)       \
+	SHIFT_SIZED(op, b, SZ_B) \
+	SHIFT_SIZED(op, w, SZ_W) \
+	SHIFT_SIZED(op, l, SZ_L) \
 	SHIFT_SIZED(op, q, SZ_Q)
 
 SHIFT_HANDLERS(shl)
@@ -78,8 +78,14 @@ SHIFT_HANDLERS(ror)
 SHIFT_HANDLERS(rcl)
 SHIFT_HANDLERS(rcr)
 
-#define ROW4(name) {name##_b, name##_w, name##_l, name##_q}
-#define TABLE(op) {ROW4(op##_one), ROW4(op##_imm), ROW4(op##_cl)}
+#define ROW4(name)                                     \
+	{                                              \
+		name##_b, name##_w, name##_l, name##_q \
+	}
+#define TABLE(op)                                             \
+	{                                                     \
+		ROW4(op##_one), ROW4(op##_imm), ROW4(op##_cl) \
+	}
 
 static const struct {
 	u16 id;
@@ -91,22 +97,22 @@ static const struct {
 };
 
 /* SHLD and SHRD: the second operand comes through a register of the form. */
-#define DOUBLE(name, insn, suffix, type)                                      \
-	static ALWAYS_INLINE u64 name(struct x86_cpu *cpu, u64 a, u64 b,      \
-				      u8 count)                               \
-	{                                                                     \
-		type x = (type)a, y = (type)b;                                \
-		u32 ax;                                                       \
-                                                                              \
-		count &= sizeof(type) == 8 ? 63 : 31;                         \
-		if (!count)                                                   \
-			return x;                                             \
-		__asm__(insn #suffix " %%cl, %[y], %[x]" FLAGS_OUT            \
-			: [x] "+&r"(x), "=&a"(ax)                             \
-			: [y] "r"(y), "c"(count)                              \
-			: "cc");                                              \
-		flags_set(cpu, ax, RFLAGS_ARITH);                             \
-		return x;                                                     \
+#define DOUBLE(name, insn, suffix, type)                                 \
+	static ALWAYS_INLINE u64 name(struct x86_cpu *cpu, u64 a, u64 b, \
+				      u8 count)                          \
+	{                                                                \
+		type x = (type)a, y = (type)b;                           \
+		u32 ax;                                                  \
+                                                                         \
+		count &= sizeof(type) == 8 ? 63 : 31;                    \
+		if (!count)                                              \
+			return x;                                        \
+		__asm__(insn #suffix " %%cl, %[y], %[x]" FLAGS_OUT       \
+			: [x] "+&r"(x), "=&a"(ax)                        \
+			: [y] "r"(y), "c"(count)                         \
+			: "cc");                                         \
+		flags_set(cpu, ax, RFLAGS_ARITH);                        \
+		return x;                                                \
 	}
 
 DOUBLE(shld_w, "shld", w, u16)
@@ -116,18 +122,21 @@ DOUBLE(shrd_w, "shrd", w, u16)
 DOUBLE(shrd_l, "shrd", l, u32)
 DOUBLE(shrd_q, "shrd", q, u64)
 
-static u64 double_apply(struct x86_cpu *cpu, const struct insn *in, u64 a, u64 b,
-			u8 count)
+static u64 double_apply(struct x86_cpu *cpu, const struct insn *in, u64 a,
+			u64 b, u8 count)
 {
 	bool left = in->id == INSN_SHLD;
 
 	switch (in->op_size) {
 	case SZ_W:
-		return left ? shld_w(cpu, a, b, count) : shrd_w(cpu, a, b, count);
+		return left ? shld_w(cpu, a, b, count)
+			    : shrd_w(cpu, a, b, count);
 	case SZ_L:
-		return left ? shld_l(cpu, a, b, count) : shrd_l(cpu, a, b, count);
+		return left ? shld_l(cpu, a, b, count)
+			    : shrd_l(cpu, a, b, count);
 	default:
-		return left ? shld_q(cpu, a, b, count) : shrd_q(cpu, a, b, count);
+		return left ? shld_q(cpu, a, b, count)
+			    : shrd_q(cpu, a, b, count);
 	}
 }
 
@@ -147,11 +156,13 @@ static int double_shift(struct x86_cpu *cpu, const struct insn *in)
 			  double_apply(cpu, in, a, b, count));
 		return X86_OK;
 	}
-	rc = rmw_begin(cpu, in, insn_offset(cpu, in), 1u << in->op_size, false, &rmw);
+	rc = rmw_begin(cpu, in, insn_offset(cpu, in), 1u << in->op_size, false,
+		       &rmw);
 	if (rc)
 		return rc;
 	host_store(rmw.host,
-		   double_apply(cpu, in, host_load(rmw.host, in->op_size), b, count),
+		   double_apply(cpu, in, host_load(rmw.host, in->op_size), b,
+				count),
 		   in->op_size);
 	rc = rmw_commit(cpu, &rmw);
 	if (rc)

@@ -113,7 +113,8 @@ static int stack_at(struct x86_cpu *cpu, u64 offset, u64 *ret, u32 bytes)
 	u32 seg = cpu->code == CODE_64 ? SEG_NONE : SEG_SS;
 
 	*ret = 0;
-	return segment_read(cpu, seg, offset & stack_mask(cpu), ret, bytes, SEG_SS);
+	return segment_read(cpu, seg, offset & stack_mask(cpu), ret, bytes,
+			    SEG_SS);
 }
 
 static int enter(struct x86_cpu *cpu, const struct insn *in)
@@ -125,24 +126,28 @@ static int enter(struct x86_cpu *cpu, const struct insn *in)
 
 	frame = cpu->gpr[RSP];
 	for (u32 i = 1; !rc && i < level; i++) {
-		rc = stack_at(cpu, frame_pointer(cpu) - i * bytes, &value, bytes);
+		rc = stack_at(cpu, frame_pointer(cpu) - i * bytes, &value,
+			      bytes);
 		if (!rc)
 			rc = stack_push(cpu, value, bytes);
 	}
 	if (!rc && level)
 		rc = stack_push(cpu, frame, bytes);
 	if (!rc) /* the final stack must be writable where it ends */
-		rc = linear_probe(cpu,
-				  (cpu->segment_base[cpu->code == CODE_64 ? SEG_NONE
-									  : SEG_SS] +
-				   ((cpu->gpr[RSP] - locals) & mask)) & cpu->linear_mask,
-				  bytes, true, SEG_SS);
+		rc = linear_probe(
+			cpu,
+			(cpu->segment_base[cpu->code == CODE_64 ? SEG_NONE : SEG_SS] +
+			 ((cpu->gpr[RSP] - locals) & mask)) &
+				cpu->linear_mask,
+			bytes, true, SEG_SS);
 	if (rc) {
 		cpu->gpr[RSP] = rsp;
 		return rc;
 	}
 	gpr_write(cpu, GPR_OFFSET(RSP),
-		  mask == 0xffff ? SZ_W : mask == ~0ull ? SZ_Q : SZ_L,
+		  mask == 0xffff  ? SZ_W
+		  : mask == ~0ull ? SZ_Q
+				  : SZ_L,
 		  cpu->gpr[RSP] - locals);
 	gpr_write(cpu, GPR_OFFSET(RBP), in->op_size, frame);
 	return X86_OK;

@@ -16,7 +16,9 @@
 
 static u32 count_size(const struct insn *in)
 {
-	return in->addr_size == CODE_64 ? SZ_Q : in->addr_size == CODE_32 ? SZ_L : SZ_W;
+	return in->addr_size == CODE_64	  ? SZ_Q
+	       : in->addr_size == CODE_32 ? SZ_L
+					  : SZ_W;
 }
 
 void string_begin(const struct x86_cpu *cpu, const struct insn *in,
@@ -94,7 +96,8 @@ static bool within(struct x86_cpu *cpu, u32 seg, const struct string_state *s,
 
 	if (offset + bytes - 1 > s->mask)
 		return false;
-	return (cpu->segment_fast[seg] & (write ? SEG_FAST_WRITE : SEG_FAST_READ)) ||
+	return (cpu->segment_fast[seg] &
+		(write ? SEG_FAST_WRITE : SEG_FAST_READ)) ||
 	       segment_check(cpu, seg, offset, (u32)bytes, write) == X86_OK;
 }
 
@@ -102,20 +105,28 @@ static void host_rep_movs(u64 dest, u64 source, u64 count, u32 bytes)
 {
 	switch (bytes) {
 	case 1:
-		__asm__ volatile("rep movsb" : "+D"(dest), "+S"(source), "+c"(count)
-				 : : "memory");
+		__asm__ volatile("rep movsb"
+				 : "+D"(dest), "+S"(source), "+c"(count)
+				 :
+				 : "memory");
 		break;
 	case 2:
-		__asm__ volatile("rep movsw" : "+D"(dest), "+S"(source), "+c"(count)
-				 : : "memory");
+		__asm__ volatile("rep movsw"
+				 : "+D"(dest), "+S"(source), "+c"(count)
+				 :
+				 : "memory");
 		break;
 	case 4:
-		__asm__ volatile("rep movsl" : "+D"(dest), "+S"(source), "+c"(count)
-				 : : "memory");
+		__asm__ volatile("rep movsl"
+				 : "+D"(dest), "+S"(source), "+c"(count)
+				 :
+				 : "memory");
 		break;
 	default:
-		__asm__ volatile("rep movsq" : "+D"(dest), "+S"(source), "+c"(count)
-				 : : "memory");
+		__asm__ volatile("rep movsq"
+				 : "+D"(dest), "+S"(source), "+c"(count)
+				 :
+				 : "memory");
 	}
 }
 
@@ -123,19 +134,27 @@ static void host_rep_stos(u64 dest, u64 value, u64 count, u32 bytes)
 {
 	switch (bytes) {
 	case 1:
-		__asm__ volatile("rep stosb" : "+D"(dest), "+c"(count) : "a"(value)
+		__asm__ volatile("rep stosb"
+				 : "+D"(dest), "+c"(count)
+				 : "a"(value)
 				 : "memory");
 		break;
 	case 2:
-		__asm__ volatile("rep stosw" : "+D"(dest), "+c"(count) : "a"(value)
+		__asm__ volatile("rep stosw"
+				 : "+D"(dest), "+c"(count)
+				 : "a"(value)
 				 : "memory");
 		break;
 	case 4:
-		__asm__ volatile("rep stosl" : "+D"(dest), "+c"(count) : "a"(value)
+		__asm__ volatile("rep stosl"
+				 : "+D"(dest), "+c"(count)
+				 : "a"(value)
 				 : "memory");
 		break;
 	default:
-		__asm__ volatile("rep stosq" : "+D"(dest), "+c"(count) : "a"(value)
+		__asm__ volatile("rep stosq"
+				 : "+D"(dest), "+c"(count)
+				 : "a"(value)
 				 : "memory");
 	}
 }
@@ -144,8 +163,10 @@ static void host_rep_stos(u64 dest, u64 value, u64 count, u32 bytes)
 static u64 bulk_movs(struct x86_cpu *cpu, const struct insn *in,
 		     const struct string_state *s)
 {
-	gva_t source = (cpu->segment_base[in->seg] + s->source) & cpu->linear_mask;
-	gva_t dest = (cpu->segment_base[dest_seg(in, cpu)] + s->dest) & cpu->linear_mask;
+	gva_t source = (cpu->segment_base[in->seg] + s->source) &
+		       cpu->linear_mask;
+	gva_t dest = (cpu->segment_base[dest_seg(in, cpu)] + s->dest) &
+		     cpu->linear_mask;
 	u64 room = MIN(page_room(source, s->bytes), page_room(dest, s->bytes));
 	u64 n = MIN(s->count, room);
 	u64 from, to;
@@ -165,7 +186,8 @@ static u64 bulk_movs(struct x86_cpu *cpu, const struct insn *in,
 static u64 bulk_stos(struct x86_cpu *cpu, const struct insn *in,
 		     const struct string_state *s)
 {
-	gva_t dest = (cpu->segment_base[dest_seg(in, cpu)] + s->dest) & cpu->linear_mask;
+	gva_t dest = (cpu->segment_base[dest_seg(in, cpu)] + s->dest) &
+		     cpu->linear_mask;
 	u64 n = MIN(s->count, page_room(dest, s->bytes));
 	u64 to;
 
@@ -206,13 +228,15 @@ static int dest_element(struct x86_cpu *cpu, const struct insn *in,
 			const struct string_state *s, u64 *ret)
 {
 	*ret = 0;
-	return segment_read(cpu, dest_seg(in, cpu), s->dest, ret, s->bytes, SEG_ES);
+	return segment_read(cpu, dest_seg(in, cpu), s->dest, ret, s->bytes,
+			    SEG_ES);
 }
 
 static int dest_store(struct x86_cpu *cpu, const struct insn *in,
 		      const struct string_state *s, u64 value)
 {
-	return segment_write(cpu, dest_seg(in, cpu), s->dest, &value, s->bytes, SEG_ES);
+	return segment_write(cpu, dest_seg(in, cpu), s->dest, &value, s->bytes,
+			     SEG_ES);
 }
 
 static int movs(struct x86_cpu *cpu, const struct insn *in)

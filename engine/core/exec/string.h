@@ -12,8 +12,8 @@ struct string_state {
 	u64 mask;   /* of RSI, RDI and RCX */
 	u64 source; /* RSI and RDI, masked */
 	u64 dest;
-	u64 count;  /* RCX, or 1 without REP */
-	u32 bytes;  /* of an element */
+	u64 count; /* RCX, or 1 without REP */
+	u32 bytes; /* of an element */
 	bool backward;
 	bool repeated;
 };

@@ -123,7 +123,8 @@ int source_read16(struct x86_cpu *cpu, const struct insn *in, u16 *ret)
 int operand_read_half(struct x86_cpu *cpu, const struct insn *in, u32 size,
 		      u32 half, u64 *ret)
 {
-	u64 at = (insn_offset(cpu, in) + half * size) & address_mask[in->addr_size];
+	u64 at = (insn_offset(cpu, in) + half * size) &
+		 address_mask[in->addr_size];
 	u32 fault_seg = insn_fault_seg(in);
 
 	*ret = 0;

@@ -13,10 +13,11 @@
 #include "engine/core/paging/paging.h"
 #include "engine/core/segment/segment.h"
 
-#define CR0_KNOWN (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE |     \
-		   CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG)
+#define CR0_KNOWN                                                       \
+	(CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | \
+	 CR0_AM | CR0_NW | CR0_CD | CR0_PG)
 #define CR3_NOFLUSH BIT(63)
-#define CR3_PCID 0xfffull
+#define CR3_PCID    0xfffull
 
 static bool tss_is_16bit(const struct x86_cpu *cpu)
 {
@@ -44,7 +45,8 @@ static bool cr0_legal(const struct x86_cpu *cpu, u64 value)
 		return false;
 	if (paging && !(value & CR0_PE))
 		return false;
-	return paging == !!(cpu->cr0 & CR0_PG) || paging_switch_legal(cpu, paging);
+	return paging == !!(cpu->cr0 & CR0_PG) ||
+	       paging_switch_legal(cpu, paging);
 }
 
 /* PAE paging keeps its four top entries in registers: are they to be read? */
@@ -233,7 +235,9 @@ int insn_mov_from_dr(struct x86_cpu *cpu, const struct insn *in)
 
 	if (rc)
 		return rc;
-	value = index == 6 ? cpu->dr6 : index == 7 ? cpu->dr7 : cpu->dr[index & 3];
+	value = index == 6   ? cpu->dr6
+		: index == 7 ? cpu->dr7
+			     : cpu->dr[index & 3];
 	gpr_write(cpu, in->rm_off, in->op_size, value);
 	return X86_OK;
 }

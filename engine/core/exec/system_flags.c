@@ -73,7 +73,8 @@ int insn_popf(struct x86_cpu *cpu, const struct insn *in)
 	rc = stack_pop(cpu, &value, 1u << in->op_size);
 	if (rc)
 		return rc;
-	cpu->rflags = (old & ~(mask | RFLAGS_RF)) | (value & mask) | RFLAGS_FIXED;
+	cpu->rflags = (old & ~(mask | RFLAGS_RF)) | (value & mask) |
+		      RFLAGS_FIXED;
 	if ((old ^ cpu->rflags) & (RFLAGS_TF | RFLAGS_AC))
 		x86_mode_update(cpu);
 	return X86_END;

@@ -208,7 +208,8 @@ int insn_invpcid(struct x86_cpu *cpu, const struct insn *in)
 	rc = operand_read(cpu, in, descriptor, 16);
 	if (rc)
 		return rc;
-	if (descriptor[0] >> 12 || (type <= INVPCID_CONTEXT && descriptor[0] && !pcide))
+	if (descriptor[0] >> 12 ||
+	    (type <= INVPCID_CONTEXT && descriptor[0] && !pcide))
 		return raise_gp0(cpu);
 	if (type == INVPCID_ADDRESS && !address_canonical(cpu, descriptor[1]))
 		return raise_gp0(cpu);
@@ -225,8 +226,9 @@ int insn_clflush(struct x86_cpu *cpu, const struct insn *in)
 {
 	int rc = segment_check(cpu, in->seg, insn_offset(cpu, in), 1, false);
 
-	return rc ? rc : linear_probe(cpu, operand_linear(cpu, in), 1, false,
-				      insn_fault_seg(in));
+	return rc ? rc
+		  : linear_probe(cpu, operand_linear(cpu, in), 1, false,
+				 insn_fault_seg(in));
 }
 
 int insn_fence(struct x86_cpu *cpu, const struct insn *in)

@@ -110,7 +110,8 @@ int insn_load_far_pointer(struct x86_cpu *cpu, const struct insn *in)
 	int rc = operand_read_pointer(cpu, in, 1u << in->op_size, pointer);
 
 	if (!rc)
-		rc = segment_load(cpu, far_pointer_segment(in->id), (u16)pointer[1]);
+		rc = segment_load(cpu, far_pointer_segment(in->id),
+				  (u16)pointer[1]);
 	if (rc)
 		return rc;
 	gpr_write(cpu, in->reg_off, in->op_size, pointer[0]);
@@ -120,11 +121,11 @@ int insn_load_far_pointer(struct x86_cpu *cpu, const struct insn *in)
 /* --- LAR, LSL, VERR, VERW, ARPL --- */
 
 /* Types that LAR and LSL know, one bit each. [SDM2 3.3 "LAR", "LSL"] */
-#define LAR_TYPES 0x1a3eu
+#define LAR_TYPES      0x1a3eu
 #define LAR_TYPES_LONG 0x1a04u
 /* Bits 19:16 are the limit's; the manual leaves them open, silicon shows them. */
-#define LAR_BITS 0xffff00u
-#define LSL_TYPES 0x0a0eu
+#define LAR_BITS       0xffff00u
+#define LSL_TYPES      0x0a0eu
 #define LSL_TYPES_LONG 0x0a04u
 
 /* Reads a descriptor without raising what its selector may deserve. */
@@ -153,8 +154,8 @@ static void zf_write(struct x86_cpu *cpu, bool set)
 
 /* The source operand's descriptor; *ret_seen: it is of a type that `types`
  * names (code and data always are) and may be looked at. */
-static int source_descriptor(struct x86_cpu *cpu, const struct insn *in, u32 types,
-			     struct descriptor *ret, bool *ret_seen)
+static int source_descriptor(struct x86_cpu *cpu, const struct insn *in,
+			     u32 types, struct descriptor *ret, bool *ret_seen)
 {
 	u16 selector = 0;
 	u32 attr;

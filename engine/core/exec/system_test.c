@@ -121,7 +121,8 @@ TEST(cr3_flushes_what_the_tlb_knew)
 	test_write(&m, TEST_TABLES + 3 * 4096 + 8 * (TEST_DATA >> 12), 0, 8);
 	check_eq(TEST_RUN(&m, 0x8a, 0x04, 0x25, 0, 0, 6, 0), X86_OK);
 	check_eq(mov_cr(3, TEST_TABLES), X86_END);
-	check_error(&m, TEST_RUN(&m, 0x8a, 0x04, 0x25, 0, 0, 6, 0), VECTOR_PF, 0);
+	check_error(&m, TEST_RUN(&m, 0x8a, 0x04, 0x25, 0, 0, 6, 0), VECTOR_PF,
+		    0);
 }
 
 TEST(invlpg_forgets_one_page)
@@ -130,7 +131,8 @@ TEST(invlpg_forgets_one_page)
 	check_eq(TEST_RUN(&m, 0x8a, 0x04, 0x25, 0, 0, 6, 0), X86_OK);
 	test_write(&m, TEST_TABLES + 3 * 4096 + 8 * (TEST_DATA >> 12), 0, 8);
 	check_eq(TEST_RUN(&m, 0x0f, 0x01, 0x3c, 0x25, 0, 0, 6, 0), X86_END);
-	check_error(&m, TEST_RUN(&m, 0x8a, 0x04, 0x25, 0, 0, 6, 0), VECTOR_PF, 0);
+	check_error(&m, TEST_RUN(&m, 0x8a, 0x04, 0x25, 0, 0, 6, 0), VECTOR_PF,
+		    0);
 }
 
 TEST(cr4_refuses_what_is_not_offered_and_what_long_mode_needs)
@@ -247,6 +249,16 @@ TEST(gd_turns_every_debug_register_access_into_a_fault)
 	check_eq(RIP(&m.cpu), TEST_CODE);
 }
 
+/* Else the first breakpoint after it would be missed. */
+TEST(a_debug_register_write_drops_the_rf_of_an_earlier_iret)
+{
+	start_long(0);
+	m.cpu.rflags |= RFLAGS_RF;
+	m.cpu.gpr[RAX] = DR7_FIXED;
+	check_eq(TEST_RUN(&m, 0x0f, 0x23, 0xf8), X86_END);
+	check_eq(m.cpu.rflags & RFLAGS_RF, 0);
+}
+
 TEST(dr6_and_dr7_keep_their_fixed_bits_and_refuse_an_upper_half)
 {
 	start_long(0);
@@ -334,8 +346,10 @@ TEST(cli_and_sti_need_cpl_at_most_iopl)
 				check_eq(TEST_RUN(&m, 0xfb), X86_END);
 				check_eq(m.cpu.shadow, SHADOW_STI);
 			} else {
-				check_error(&m, TEST_RUN(&m, 0xfb), VECTOR_GP, 0);
-				check_error(&m, TEST_RUN(&m, 0xfa), VECTOR_GP, 0);
+				check_error(&m, TEST_RUN(&m, 0xfb), VECTOR_GP,
+					    0);
+				check_error(&m, TEST_RUN(&m, 0xfa), VECTOR_GP,
+					    0);
 			}
 		}
 }
@@ -367,7 +381,8 @@ static void syscall_setup(bool amd)
 {
 	m.cpu.vendor_amd = amd;
 	m.cpu.efer |= EFER_SCE;
-	m.cpu.msr.star = (u64)(TEST_CODE3 - 16) << 48 | (u64)TEST_CODE0 << 32 | 0x7000;
+	m.cpu.msr.star = (u64)(TEST_CODE3 - 16) << 48 | (u64)TEST_CODE0 << 32 |
+			 0x7000;
 	m.cpu.msr.lstar = 0xffffffff81000000;
 	m.cpu.msr.cstar = 0xffffffff82000000;
 	m.cpu.msr.sfmask = RFLAGS_IF | RFLAGS_TF | RFLAGS_DF;
@@ -384,7 +399,8 @@ TEST(syscall_goes_to_lstar_and_saves_rip_and_rflags)
 	check_eq(TEST_RUN(&m, 0x0f, 0x05), X86_END);
 	check_eq(RIP(&m.cpu), 0xffffffff81000000);
 	check_eq(m.cpu.gpr[RCX], TEST_CODE + 2);
-	check_eq(m.cpu.gpr[R11], RFLAGS_IF | RFLAGS_DF | RFLAGS_CF | RFLAGS_FIXED);
+	check_eq(m.cpu.gpr[R11],
+		 RFLAGS_IF | RFLAGS_DF | RFLAGS_CF | RFLAGS_FIXED);
 	check_eq(m.cpu.rflags, RFLAGS_CF | RFLAGS_FIXED);
 	check_eq(m.cpu.cpl, 0);
 	check_eq(m.cpu.code, CODE_64);
@@ -442,6 +458,22 @@ TEST(sysret_returns_to_64_bit_or_compatibility_mode)
 	check_eq(RIP(&m.cpu), 0x23456789);
 	check_eq(m.cpu.code, CODE_32);
 	check_eq(m.cpu.seg[SEG_CS].selector, TEST_CODE3 - 16);
+}
+
+TEST(sysret_that_restores_tf_traps_before_the_next_instruction)
+{
+	start_long(0);
+	syscall_setup(false);
+	m.cpu.gpr[RCX] = 0x123456789;
+	m.cpu.gpr[R11] = RFLAGS_TF;
+	check_eq(TEST_RUN(&m, 0x48, 0x0f, 0x07), X86_END);
+	check_eq(m.cpu.pending_db, DR6_BS);
+	check(m.cpu.single_step);
+	start_long(0);
+	syscall_setup(false);
+	m.cpu.gpr[RCX] = 0x123456789;
+	check_eq(TEST_RUN(&m, 0x48, 0x0f, 0x07), X86_END);
+	check_eq(m.cpu.pending_db, 0);
 }
 
 TEST(sysret_to_a_non_canonical_address_faults_at_cpl_0_on_intel_only)
@@ -546,14 +578,14 @@ TEST(rdtsc_is_the_supervisors_under_tsd)
 TEST(an_msr_access_that_the_client_answers_is_finished_at_the_second_run)
 {
 	start(0);
-	m.cpu.exit = (struct x86_exit){.kind = X86_EXIT_RDMSR, .complete = true,
-				       .data = 0x100000002};
+	m.cpu.exit = (struct x86_exit){
+		.kind = X86_EXIT_RDMSR, .complete = true, .data = 0x100000002};
 	check_eq(TEST_RUN(&m, 0x0f, 0x32), X86_OK);
 	check_eq(m.cpu.gpr[RAX], 2);
 	check_eq(m.cpu.gpr[RDX], 1);
 	check_eq(m.cpu.exit.kind, X86_EXIT_NONE);
-	m.cpu.exit = (struct x86_exit){.kind = X86_EXIT_WRMSR, .complete = true,
-				       .fault = true};
+	m.cpu.exit = (struct x86_exit){
+		.kind = X86_EXIT_WRMSR, .complete = true, .fault = true};
 	check_error(&m, TEST_RUN(&m, 0x0f, 0x30), VECTOR_GP, 0);
 }
 
@@ -572,19 +604,23 @@ TEST(invpcid_checks_its_type_and_descriptor)
 	start_long(0);
 	m.cpu.gpr[RBX] = TEST_DATA;
 	m.cpu.gpr[RAX] = 4;
-	check_error(&m, TEST_RUN(&m, 0x66, 0x0f, 0x38, 0x82, 0x03), VECTOR_GP, 0);
+	check_error(&m, TEST_RUN(&m, 0x66, 0x0f, 0x38, 0x82, 0x03), VECTOR_GP,
+		    0);
 	m.cpu.gpr[RAX] = 0;
 	check_eq(TEST_RUN(&m, 0x66, 0x0f, 0x38, 0x82, 0x03), X86_END);
 	test_write(&m, TEST_DATA, 5, 8); /* a PCID without CR4.PCIDE */
-	check_error(&m, TEST_RUN(&m, 0x66, 0x0f, 0x38, 0x82, 0x03), VECTOR_GP, 0);
+	check_error(&m, TEST_RUN(&m, 0x66, 0x0f, 0x38, 0x82, 0x03), VECTOR_GP,
+		    0);
 	m.cpu.gpr[RAX] = 2;
 	check_eq(TEST_RUN(&m, 0x66, 0x0f, 0x38, 0x82, 0x03), X86_END);
 	test_write(&m, TEST_DATA, 0x1000, 8);
-	check_error(&m, TEST_RUN(&m, 0x66, 0x0f, 0x38, 0x82, 0x03), VECTOR_GP, 0);
+	check_error(&m, TEST_RUN(&m, 0x66, 0x0f, 0x38, 0x82, 0x03), VECTOR_GP,
+		    0);
 	m.cpu.gpr[RAX] = 0;
 	test_write(&m, TEST_DATA, 0, 8);
 	test_write(&m, TEST_DATA + 8, BIT(47), 8);
-	check_error(&m, TEST_RUN(&m, 0x66, 0x0f, 0x38, 0x82, 0x03), VECTOR_GP, 0);
+	check_error(&m, TEST_RUN(&m, 0x66, 0x0f, 0x38, 0x82, 0x03), VECTOR_GP,
+		    0);
 }
 
 TEST(bound_raises_br_outside_both_signed_bounds)
@@ -637,7 +673,8 @@ TEST(movdir64b_moves_64_bytes_to_an_aligned_address)
 	check_eq(TEST_RUN(&m, 0x66, 0x0f, 0x38, 0xf8, 0x03), X86_OK);
 	check_mem_eq(m.memory + TEST_DATA + 0x100, m.memory + TEST_DATA + 4, 64);
 	m.cpu.gpr[RAX] = TEST_DATA + 0x108;
-	check_error(&m, TEST_RUN(&m, 0x66, 0x0f, 0x38, 0xf8, 0x03), VECTOR_GP, 0);
+	check_error(&m, TEST_RUN(&m, 0x66, 0x0f, 0x38, 0xf8, 0x03), VECTOR_GP,
+		    0);
 }
 
 /* --- reset --- */

@@ -165,8 +165,9 @@ static void flat_code(struct x86_cpu *cpu, u16 selector, u32 dpl,
 {
 	cpu->seg[SEG_CS] = (struct x86_segment){
 		.limit = 0xffffffff,
-		.attr = SEG_P | SEG_S | SEG_CODE | SEG_RW | SEG_ACCESSED | SEG_G |
-			dpl << SEG_DPL_SHIFT | (width == FLAT_64 ? SEG_L : SEG_DB),
+		.attr = SEG_P | SEG_S | SEG_CODE | SEG_RW | SEG_ACCESSED |
+			SEG_G | dpl << SEG_DPL_SHIFT |
+			(width == FLAT_64 ? SEG_L : SEG_DB),
 		.selector = selector};
 }
 
@@ -296,7 +297,8 @@ int insn_sysexit(struct x86_cpu *cpu, const struct insn *in)
 		return rc;
 	if (cpu->cpl != 0 || !protected_mode(cpu))
 		return raise_gp0(cpu);
-	if (wide && (!address_canonical(cpu, rip) || !address_canonical(cpu, rsp)))
+	if (wide &&
+	    (!address_canonical(cpu, rip) || !address_canonical(cpu, rsp)))
 		return raise_gp0(cpu);
 	selector = (u16)(selector + (wide ? 32 : 16));
 	flat_code(cpu, selector | 3, 3, wide ? FLAT_64 : FLAT_32);

@@ -105,7 +105,8 @@ static int store_bytes(struct x86_cpu *cpu, const struct insn *in,
 	int rc = X86_OK;
 
 	for (u32 i = 0; i < count / 8; i++)
-		offset[i] = (cpu->gpr[RDI] + 8 * i) & address_mask[in->addr_size];
+		offset[i] = (cpu->gpr[RDI] + 8 * i) &
+			    address_mask[in->addr_size];
 	for (u32 i = count / 8; i && !rc; i--)
 		rc = probe_range(cpu, in, offset[i - 1], 8);
 	for (u32 i = 0; i < count / 8 && !rc; i++) {
@@ -121,8 +122,9 @@ static int exec_maskmovdqu(struct x86_cpu *cpu, const struct insn *in)
 {
 	int rc = gate_vec(cpu, in);
 
-	return rc ? rc : store_bytes(cpu, in, (const u8 *)xmm(cpu, in->reg),
-				     (const u8 *)xmm(cpu, in->rm), 16);
+	return rc ? rc
+		  : store_bytes(cpu, in, (const u8 *)xmm(cpu, in->reg),
+				(const u8 *)xmm(cpu, in->rm), 16);
 }
 
 static int exec_maskmovq(struct x86_cpu *cpu, const struct insn *in)
@@ -300,14 +302,14 @@ static int gather(struct x86_cpu *cpu, const struct insn *in)
 }
 
 /* None of these is concerned by alignment checks. */
-#define UNCHECKED(name)                                                       \
-	static int exec_##name(struct x86_cpu *cpu, const struct insn *in)    \
-	{                                                                     \
-		struct x86_tlb *tlb = alignment_ignore(cpu);                  \
-		int rc = name(cpu, in);                                       \
-                                                                              \
-		alignment_restore(cpu, tlb);                                  \
-		return rc;                                                    \
+#define UNCHECKED(name)                                                    \
+	static int exec_##name(struct x86_cpu *cpu, const struct insn *in) \
+	{                                                                  \
+		struct x86_tlb *tlb = alignment_ignore(cpu);               \
+		int rc = name(cpu, in);                                    \
+                                                                           \
+		alignment_restore(cpu, tlb);                               \
+		return rc;                                                 \
 	}
 
 UNCHECKED(vmaskmov_load)

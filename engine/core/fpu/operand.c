@@ -155,7 +155,8 @@ static int sized_read(struct x86_cpu *cpu, const struct insn *in, void *data)
 	}
 }
 
-static int sized_write(struct x86_cpu *cpu, const struct insn *in, const void *data)
+static int sized_write(struct x86_cpu *cpu, const struct insn *in,
+		       const void *data)
 {
 	u32 size = 1u << in->op_size;
 

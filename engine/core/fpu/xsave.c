@@ -141,9 +141,9 @@ static int xsave_common(struct x86_cpu *cpu, const struct insn *in, u32 how,
 	gva_t area;
 	int rc = xsave_gate(cpu, supervisor);
 
-	start = area_start(rfbm, rfbm & (how & SAVE_COMPACT
-						 ? XCR0_SSE
-						 : XCR0_SSE | XCR0_AVX));
+	start = area_start(
+		rfbm,
+		rfbm & (how & SAVE_COMPACT ? XCR0_SSE : XCR0_SSE | XCR0_AVX));
 	if (!rc)
 		rc = area_begin(cpu, in, size, true, &area);
 	if (!rc)
@@ -247,15 +247,17 @@ static void restore_load(struct x86_cpu *cpu, const struct restore *r, bool wide
 	restore_half(cpu, r, XCR0_AVX, ymm_high(cpu, 0), XSAVE_YMMH);
 }
 
-/* The area as far as the request reaches; the header is there already. */
+/* The area as far as the request reaches, in the compacted form as far as its
+ * layout does; the header is there already. */
 static int restore_read(struct x86_cpu *cpu, const struct insn *in,
 			struct restore *r, gva_t area)
 {
 	u32 seg = insn_fault_seg(in);
-	u32 size = area_size(r->rfbm);
-	u32 start = area_start(r->rfbm, r->rfbm & (r->compact
-							   ? XCR0_SSE
-							   : XCR0_SSE | XCR0_AVX));
+	u64 parts = r->compact ? r->rfbm & area_u64(r, HEADER_XCOMP_BV)
+			       : r->rfbm;
+	u32 size = area_size(parts);
+	u32 start = area_start(
+		parts, parts & (r->compact ? XCR0_SSE : XCR0_SSE | XCR0_AVX));
 	int rc = area_begin(cpu, in, size, false, &area);
 
 	if (!rc)

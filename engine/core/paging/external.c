@@ -15,8 +15,8 @@ static struct external_access *log_match(struct x86_external *ext, u32 kind,
 {
 	struct external_access *next = &ext->log[ext->cursor];
 
-	if (ext->cursor >= ext->done || next->kind != kind || next->gpa != gpa ||
-	    next->size != size)
+	if (ext->cursor >= ext->done || next->kind != kind ||
+	    next->gpa != gpa || next->size != size)
 		return NULL;
 	ext->cursor++;
 	return next;
@@ -33,7 +33,8 @@ static void log_append(struct x86_cpu *cpu, const struct external_access *access
 static int external_do(struct x86_cpu *cpu, struct external_access *access)
 {
 	struct x86_external *ext = &cpu->external;
-	bool write = access->kind == EXTERNAL_WRITE || access->kind == EXTERNAL_OUT;
+	bool write = access->kind == EXTERNAL_WRITE ||
+		     access->kind == EXTERNAL_OUT;
 	struct external_access *logged =
 		log_match(ext, access->kind, access->gpa, access->size);
 	bool taken;
@@ -45,8 +46,8 @@ static int external_do(struct x86_cpu *cpu, struct external_access *access)
 	if (ext->done == EXTERNAL_LOG_MAX)
 		return X86_UNHANDLED;
 	if (access->kind == EXTERNAL_IN || access->kind == EXTERNAL_OUT)
-		taken = cpu->ops->port(cpu->ctx, (u16)access->gpa, &access->data,
-				       access->size, write);
+		taken = cpu->ops->port(cpu->ctx, (u16)access->gpa,
+				       &access->data, access->size, write);
 	else
 		taken = cpu->ops->mmio(cpu->ctx, access->gpa, &access->data,
 				       access->size, write);
@@ -62,8 +63,8 @@ static int external_do(struct x86_cpu *cpu, struct external_access *access)
 
 int external_read(struct x86_cpu *cpu, gpa_t gpa, void *data, u32 size)
 {
-	struct external_access access = {.gpa = gpa, .size = (u8)size,
-					 .kind = EXTERNAL_READ};
+	struct external_access access = {
+		.gpa = gpa, .size = (u8)size, .kind = EXTERNAL_READ};
 	int rc = external_do(cpu, &access);
 
 	if (!rc)
@@ -73,18 +74,20 @@ int external_read(struct x86_cpu *cpu, gpa_t gpa, void *data, u32 size)
 
 int external_write(struct x86_cpu *cpu, gpa_t gpa, const void *data, u32 size)
 {
-	struct external_access access = {.gpa = gpa, .size = (u8)size,
-					 .kind = EXTERNAL_WRITE};
+	struct external_access access = {
+		.gpa = gpa, .size = (u8)size, .kind = EXTERNAL_WRITE};
 
 	__builtin_memcpy(&access.data, data, size);
 	return external_do(cpu, &access);
 }
 
-int external_port(struct x86_cpu *cpu, u16 port, void *data, u32 size, bool write)
+int external_port(struct x86_cpu *cpu, u16 port, void *data, u32 size,
+		  bool write)
 {
-	struct external_access access = {
-		.gpa = port, .size = (u8)size,
-		.kind = write ? EXTERNAL_OUT : EXTERNAL_IN};
+	struct external_access access = {.gpa = port,
+					 .size = (u8)size,
+					 .kind = write ? EXTERNAL_OUT
+						       : EXTERNAL_IN};
 	int rc;
 
 	if (write)

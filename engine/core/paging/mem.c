@@ -57,10 +57,11 @@ static int pieces_translate(struct x86_cpu *cpu, u32 class, gva_t address,
 
 /* The access of CPL-now code, checked in the order of
  * [SDM3 6.9 "Prioritization of Concurrent Events"]. */
-static int access_begin(struct x86_cpu *cpu, gva_t address, u32 size, bool write,
-			u32 seg, struct pieces *ret)
+static int access_begin(struct x86_cpu *cpu, gva_t address, u32 size,
+			bool write, u32 seg, struct pieces *ret)
 {
-	u32 access = (write ? WALK_WRITE : 0u) | (cpu->cpl == 3 ? WALK_USER : 0u);
+	u32 access = (write ? WALK_WRITE : 0u) |
+		     (cpu->cpl == 3 ? WALK_USER : 0u);
 	int rc;
 
 	if (!linear_canonical(cpu, address))
@@ -69,7 +70,8 @@ static int access_begin(struct x86_cpu *cpu, gva_t address, u32 size, bool write
 		return raise_error(cpu, VECTOR_AC, 0);
 	if (!linear_canonical(cpu, address + size - 1))
 		return raise_segment(cpu, seg);
-	rc = pieces_translate(cpu, tlb_class_now(cpu), address, size, access, ret);
+	rc = pieces_translate(cpu, tlb_class_now(cpu), address, size, access,
+			      ret);
 	if (!rc)
 		debug_data_access(cpu, address, size, write);
 	return rc;
@@ -100,8 +102,8 @@ static void copy_once(void *to, const void *from, u32 size)
 	}
 }
 
-static int piece_read(struct x86_cpu *cpu, const struct page_ref *page, u8 *data,
-		      u32 size)
+static int piece_read(struct x86_cpu *cpu, const struct page_ref *page,
+		      u8 *data, u32 size)
 {
 	if (page->host) {
 		copy_once(data, page->host, size);
@@ -128,7 +130,8 @@ static int piece_write(struct x86_cpu *cpu, const struct page_ref *page,
 	}
 	for (u32 done = 0; done < size;) {
 		u32 part = MIN(size - done, 8u);
-		int rc = external_write(cpu, page->gpa + done, data + done, part);
+		int rc = external_write(cpu, page->gpa + done, data + done,
+					part);
 
 		if (rc)
 			return rc;
@@ -151,13 +154,15 @@ static int pieces_read(struct x86_cpu *cpu, const struct pieces *p, u8 *data)
  * instruction then runs again; a store to memory made before that would be made
  * twice, and another vCPU's store in between be lost.
  */
-static int pieces_write(struct x86_cpu *cpu, const struct pieces *p, const u8 *data)
+static int pieces_write(struct x86_cpu *cpu, const struct pieces *p,
+			const u8 *data)
 {
 	bool second_first = p->count == 2 && p->page[0].host && !p->page[1].host;
 	int rc;
 
 	if (second_first) {
-		rc = piece_write(cpu, &p->page[1], data + p->size[0], p->size[1]);
+		rc = piece_write(cpu, &p->page[1], data + p->size[0],
+				 p->size[1]);
 		return rc ? rc : piece_write(cpu, &p->page[0], data, p->size[0]);
 	}
 	rc = piece_write(cpu, &p->page[0], data, p->size[0]);
@@ -189,8 +194,9 @@ static int operand_slow(struct x86_cpu *cpu, const struct insn *in, u32 size,
 {
 	int rc = segment_check(cpu, in->seg, insn_offset(cpu, in), size, write);
 
-	return rc ? rc : access_begin(cpu, operand_linear(cpu, in), size, write,
-				      insn_fault_seg(in), ret);
+	return rc ? rc
+		  : access_begin(cpu, operand_linear(cpu, in), size, write,
+				 insn_fault_seg(in), ret);
 }
 
 int operand_read_slow(struct x86_cpu *cpu, const struct insn *in, void *data,
@@ -211,7 +217,8 @@ int operand_write_slow(struct x86_cpu *cpu, const struct insn *in,
 	return rc ? rc : pieces_write(cpu, &pieces, data);
 }
 
-int linear_probe(struct x86_cpu *cpu, gva_t address, u32 size, bool write, u32 seg)
+int linear_probe(struct x86_cpu *cpu, gva_t address, u32 size, bool write,
+		 u32 seg)
 {
 	struct pieces pieces;
 
@@ -247,7 +254,8 @@ int system_write(struct x86_cpu *cpu, gva_t address, const void *data, u32 size)
 	struct pieces pieces;
 	int rc;
 
-	if (likely(entry->write_tag == tlb_tag(cpu, address, address + size - 1))) {
+	if (likely(entry->write_tag ==
+		   tlb_tag(cpu, address, address + size - 1))) {
 		copy_once((void *)(entry->host + address), data, size);
 		note_store(cpu, entry->host + address);
 		return X86_OK;
@@ -322,7 +330,8 @@ int rmw_begin(struct x86_cpu *cpu, const struct insn *in, u64 offset, u32 size,
 	ret->size = size;
 	ret->seg = seg;
 	ret->copied = ret->exclusive = false;
-	if (likely(entry->write_tag == tlb_tag(cpu, address, address + size - 1)) &&
+	if (likely(entry->write_tag ==
+		   tlb_tag(cpu, address, address + size - 1)) &&
 	    likely(!split)) {
 		ret->host = (void *)(entry->host + address);
 		return X86_OK;
@@ -355,7 +364,8 @@ int rmw_commit(struct x86_cpu *cpu, struct rmw *rmw)
 		note_store(cpu, (u64)(uintptr_t)rmw->host);
 		return X86_OK;
 	}
-	rc = linear_write_slow(cpu, rmw->address, rmw->copy, rmw->size, rmw->seg);
+	rc = linear_write_slow(cpu, rmw->address, rmw->copy, rmw->size,
+			       rmw->seg);
 	rmw_cancel(cpu, rmw);
 	return rc;
 }

@@ -27,7 +27,8 @@ int system_write(struct x86_cpu *cpu, gva_t address, const void *data, u32 size)
  * Checks that [offset, offset+size) through seg may be read or written: limit,
  * type, null selector. Raises #GP(0) or #SS(0).
  */
-int segment_check(struct x86_cpu *cpu, u32 seg, u64 offset, u32 size, bool write);
+int segment_check(struct x86_cpu *cpu, u32 seg, u64 offset, u32 size,
+		  bool write);
 
 /* #SS(0) for stack references, else #GP(0). */
 int raise_segment(struct x86_cpu *cpu, u32 seg);
@@ -48,7 +49,8 @@ static inline u64 insn_offset(const struct x86_cpu *cpu, const struct insn *in)
  * RBP-based operands are stack references although they carry SEG_NONE. */
 static inline u32 insn_fault_seg(const struct insn *in)
 {
-	bool stack = in->base_off == GPR_OFFSET(RSP) || in->base_off == GPR_OFFSET(RBP);
+	bool stack = in->base_off == GPR_OFFSET(RSP) ||
+		     in->base_off == GPR_OFFSET(RBP);
 
 	return in->seg == SEG_NONE && stack ? SEG_SS : in->seg;
 }
@@ -76,7 +78,8 @@ linear_read(struct x86_cpu *cpu, gva_t address, void *data, u32 size, u32 seg)
 {
 	const struct x86_tlb_entry *entry = tlb_slot(cpu, address);
 
-	if (unlikely(entry->read_tag != tlb_tag(cpu, address, address + size - 1)))
+	if (unlikely(entry->read_tag !=
+		     tlb_tag(cpu, address, address + size - 1)))
 		return linear_read_slow(cpu, address, data, size, seg);
 	__builtin_memcpy(data, (const void *)(entry->host + address), size);
 	return X86_OK;
@@ -88,7 +91,8 @@ linear_write(struct x86_cpu *cpu, gva_t address, const void *data, u32 size,
 {
 	const struct x86_tlb_entry *entry = tlb_slot(cpu, address);
 
-	if (unlikely(entry->write_tag != tlb_tag(cpu, address, address + size - 1)))
+	if (unlikely(entry->write_tag !=
+		     tlb_tag(cpu, address, address + size - 1)))
 		return linear_write_slow(cpu, address, data, size, seg);
 	__builtin_memcpy((void *)(entry->host + address), data, size);
 	note_store(cpu, entry->host + address);
@@ -106,7 +110,8 @@ segment_read(struct x86_cpu *cpu, u32 seg, u64 offset, void *data, u32 size,
 		if (rc)
 			return rc;
 	}
-	return linear_read(cpu, (cpu->segment_base[seg] + offset) & cpu->linear_mask,
+	return linear_read(cpu,
+			   (cpu->segment_base[seg] + offset) & cpu->linear_mask,
 			   data, size, fault_seg);
 }
 
@@ -120,7 +125,8 @@ segment_write(struct x86_cpu *cpu, u32 seg, u64 offset, const void *data,
 		if (rc)
 			return rc;
 	}
-	return linear_write(cpu, (cpu->segment_base[seg] + offset) & cpu->linear_mask,
+	return linear_write(cpu,
+			    (cpu->segment_base[seg] + offset) & cpu->linear_mask,
 			    data, size, fault_seg);
 }
 
@@ -136,7 +142,8 @@ int operand_write_slow(struct x86_cpu *cpu, const struct insn *in,
 static inline __attribute__((always_inline)) gva_t
 operand_linear(const struct x86_cpu *cpu, const struct insn *in)
 {
-	return (cpu->segment_base[in->seg] + insn_offset(cpu, in)) & cpu->linear_mask;
+	return (cpu->segment_base[in->seg] + insn_offset(cpu, in)) &
+	       cpu->linear_mask;
 }
 
 static inline __attribute__((always_inline)) int
@@ -146,20 +153,23 @@ operand_read(struct x86_cpu *cpu, const struct insn *in, void *data, u32 size)
 	const struct x86_tlb_entry *entry = tlb_slot(cpu, address);
 
 	if (unlikely(!(cpu->segment_fast[in->seg] & SEG_FAST_READ)) ||
-	    unlikely(entry->read_tag != tlb_tag(cpu, address, address + size - 1)))
+	    unlikely(entry->read_tag !=
+		     tlb_tag(cpu, address, address + size - 1)))
 		return operand_read_slow(cpu, in, data, size);
 	__builtin_memcpy(data, (const void *)(entry->host + address), size);
 	return X86_OK;
 }
 
 static inline __attribute__((always_inline)) int
-operand_write(struct x86_cpu *cpu, const struct insn *in, const void *data, u32 size)
+operand_write(struct x86_cpu *cpu, const struct insn *in, const void *data,
+	      u32 size)
 {
 	gva_t address = operand_linear(cpu, in);
 	const struct x86_tlb_entry *entry = tlb_slot(cpu, address);
 
 	if (unlikely(!(cpu->segment_fast[in->seg] & SEG_FAST_WRITE)) ||
-	    unlikely(entry->write_tag != tlb_tag(cpu, address, address + size - 1)))
+	    unlikely(entry->write_tag !=
+		     tlb_tag(cpu, address, address + size - 1)))
 		return operand_write_slow(cpu, in, data, size);
 	__builtin_memcpy((void *)(entry->host + address), data, size);
 	note_store(cpu, entry->host + address);
@@ -193,7 +203,8 @@ void rmw_cancel(struct x86_cpu *cpu, struct rmw *rmw);
  * Checks that [address, address+size) could be written (or read) now without
  * a fault; changes nothing visible but A/D bits. Devices count as fine.
  */
-int linear_probe(struct x86_cpu *cpu, gva_t address, u32 size, bool write, u32 seg);
+int linear_probe(struct x86_cpu *cpu, gva_t address, u32 size, bool write,
+		 u32 seg);
 
 /* Stack: size 2, 4 or 8; RSP moves only on X86_OK. */
 int stack_push(struct x86_cpu *cpu, u64 value, u32 size);
@@ -205,7 +216,8 @@ u64 stack_mask(const struct x86_cpu *cpu); /* of RSP: 16, 32 or 64 bits */
 /* Devices. One access of 1..8 bytes inside one page; logs and replays. */
 int external_read(struct x86_cpu *cpu, gpa_t gpa, void *data, u32 size);
 int external_write(struct x86_cpu *cpu, gpa_t gpa, const void *data, u32 size);
-int external_port(struct x86_cpu *cpu, u16 port, void *data, u32 size, bool write);
+int external_port(struct x86_cpu *cpu, u16 port, void *data, u32 size,
+		  bool write);
 /* The owner's answer to X86_NEED: data of want.size bytes for reads and IN. */
 void external_complete(struct x86_cpu *cpu, u64 data);
 /* Forget the log: the instruction is finished or was given up. */

@@ -6,9 +6,9 @@
 #include "base/test.h"
 
 #define RW_USER 7ull
-#define FIRST 0x300000ull
-#define SECOND 0x301000ull
-#define DEVICE 0x302000ull
+#define FIRST	0x300000ull
+#define SECOND	0x301000ull
+#define DEVICE	0x302000ull
 
 static struct test_machine m;
 
@@ -27,7 +27,8 @@ static u64 load(gva_t address, u32 size)
 {
 	u64 value = 0;
 
-	check_eq(linear_read_slow(&m.cpu, address, &value, size, SEG_DS), X86_OK);
+	check_eq(linear_read_slow(&m.cpu, address, &value, size, SEG_DS),
+		 X86_OK);
 	return value;
 }
 
@@ -36,7 +37,8 @@ TEST(an_access_over_two_pages_is_joined)
 	u64 value = 0x1122334455667788;
 
 	apart(0);
-	check_eq(linear_write_slow(&m.cpu, SECOND - 3, &value, 8, SEG_DS), X86_OK);
+	check_eq(linear_write_slow(&m.cpu, SECOND - 3, &value, 8, SEG_DS),
+		 X86_OK);
 	check_eq(test_read(&m, 0x210ffd, 2), 0x7788);
 	check_eq(test_read(&m, 0x200000, 4), 0x22334455);
 	check_eq(load(SECOND - 3, 8), value);
@@ -109,7 +111,8 @@ TEST(non_canonical_is_gp_and_for_stacks_ss)
 		    VECTOR_GP, 0);
 	check_error(&m, linear_read_slow(&m.cpu, BIT(47), &(u64){0}, 8, SEG_SS),
 		    VECTOR_SS, 0);
-	check_error(&m, linear_read_slow(&m.cpu, BIT(47) - 4, &(u64){0}, 8, SEG_DS),
+	check_error(&m,
+		    linear_read_slow(&m.cpu, BIT(47) - 4, &(u64){0}, 8, SEG_DS),
 		    VECTOR_GP, 0);
 }
 
@@ -120,7 +123,8 @@ TEST(alignment_is_checked_for_user_code_with_am_and_ac)
 	m.cpu.rflags |= RFLAGS_AC;
 	x86_mode_update(&m.cpu);
 	(void)load(FIRST, 8);
-	check_error(&m, linear_read_slow(&m.cpu, FIRST + 2, &(u64){0}, 4, SEG_DS),
+	check_error(&m,
+		    linear_read_slow(&m.cpu, FIRST + 2, &(u64){0}, 4, SEG_DS),
 		    VECTOR_AC, 0);
 	check_eq(linear_read(&m.cpu, FIRST, &(u64){0}, 8, SEG_DS), X86_OK);
 	check_error(&m, linear_read(&m.cpu, FIRST + 1, &(u64){0}, 2, SEG_DS),
@@ -147,15 +151,18 @@ TEST(a_device_read_is_asked_once_and_replayed)
 	u64 value = 0;
 
 	apart(0);
-	check_eq(linear_read_slow(&m.cpu, DEVICE + 4, &value, 4, SEG_DS), X86_NEED);
+	check_eq(linear_read_slow(&m.cpu, DEVICE + 4, &value, 4, SEG_DS),
+		 X86_NEED);
 	check_eq(m.cpu.external.want.kind, EXTERNAL_READ);
 	check_eq(m.cpu.external.want.gpa, DEVICE + 4);
 	check_eq(m.cpu.external.want.size, 4);
 	external_complete(&m.cpu, 0xabcd);
-	check_eq(linear_read_slow(&m.cpu, DEVICE + 4, &value, 4, SEG_DS), X86_OK);
+	check_eq(linear_read_slow(&m.cpu, DEVICE + 4, &value, 4, SEG_DS),
+		 X86_OK);
 	check_eq(value, 0xabcd);
 	external_clear(&m.cpu);
-	check_eq(linear_read_slow(&m.cpu, DEVICE + 4, &value, 4, SEG_DS), X86_NEED);
+	check_eq(linear_read_slow(&m.cpu, DEVICE + 4, &value, 4, SEG_DS),
+		 X86_NEED);
 }
 
 TEST(sixteen_device_bytes_are_two_accesses)
@@ -178,12 +185,14 @@ TEST(a_straddling_store_asks_the_device_before_it_touches_memory)
 	u64 value = ~0ull;
 
 	apart(0);
-	check_eq(linear_write_slow(&m.cpu, DEVICE - 4, &value, 8, SEG_DS), X86_NEED);
+	check_eq(linear_write_slow(&m.cpu, DEVICE - 4, &value, 8, SEG_DS),
+		 X86_NEED);
 	check_eq(m.cpu.external.want.gpa, DEVICE);
 	check_eq(m.cpu.external.want.size, 4);
 	check_eq(test_read(&m, 0x200ffc, 4), 0);
 	external_complete(&m.cpu, 0);
-	check_eq(linear_write_slow(&m.cpu, DEVICE - 4, &value, 8, SEG_DS), X86_OK);
+	check_eq(linear_write_slow(&m.cpu, DEVICE - 4, &value, 8, SEG_DS),
+		 X86_OK);
 	check_eq(test_read(&m, 0x200ffc, 4), 0xffffffff);
 }
 
@@ -201,6 +210,32 @@ TEST(a_locked_page_crosser_runs_in_the_exclusive_section)
 	check_eq(m.exclusive_depth, 0);
 	check_eq(test_read(&m, 0x210ffe, 2), 0x2211);
 	check_eq(test_read(&m, 0x200000, 2), 0x4433);
+}
+
+/* The host would lock its bus, and Linux makes that cost milliseconds. */
+TEST(a_locked_operand_over_two_cache_lines_runs_in_the_exclusive_section)
+{
+	struct insn in = {.seg = SEG_NONE, .base_off = GPR_OFFSET(GPR_ZERO)};
+	struct rmw rmw;
+
+	apart(0);
+	test_write(&m, 0x21003e, 0x04030201, 4);
+	check_eq(rmw_begin(&m.cpu, &in, FIRST + 0x3c, 4, true, &rmw), X86_OK);
+	check(!rmw.copied);
+	for (u32 hit = 0; hit < 2; hit++) {
+		check_eq(rmw_begin(&m.cpu, &in, FIRST + 0x3e, 4, true, &rmw),
+			 X86_OK);
+		check(rmw.copied);
+		check_eq(m.exclusive_depth, 1);
+		check_eq(*(u32 *)rmw.host, 0x04030201 + hit);
+		*(u32 *)rmw.host += 1;
+		check_eq(rmw_commit(&m.cpu, &rmw), X86_OK);
+		check_eq(m.exclusive_depth, 0);
+	}
+	check_eq(rmw_begin(&m.cpu, &in, FIRST + 0x3e, 4, false, &rmw), X86_OK);
+	check_eq(m.exclusive_depth, 0);
+	check_eq(*(u32 *)rmw.host, 0x04030203);
+	check_eq(rmw_commit(&m.cpu, &rmw), X86_OK);
 }
 
 TEST(a_locked_device_access_leaves_the_exclusive_section_to_ask)
@@ -238,7 +273,8 @@ TEST(limits_are_checked_to_the_last_byte)
 	m.cpu.seg[SEG_DS].limit = 0xfff;
 	x86_mode_update(&m.cpu);
 	check_eq(segment_check(&m.cpu, SEG_DS, 0xffc, 4, false), X86_OK);
-	check_error(&m, segment_check(&m.cpu, SEG_DS, 0xffd, 4, false), VECTOR_GP, 0);
+	check_error(&m, segment_check(&m.cpu, SEG_DS, 0xffd, 4, false),
+		    VECTOR_GP, 0);
 	check_error(&m, segment_check(&m.cpu, SEG_DS, 0xffffffff, 1, false),
 		    VECTOR_GP, 0);
 }
@@ -251,7 +287,8 @@ TEST(an_expand_down_segment_allows_what_lies_above_its_limit)
 	m.cpu.seg[SEG_SS].limit = 0xfff;
 	x86_mode_update(&m.cpu);
 	check_eq(segment_check(&m.cpu, SEG_SS, 0x1000, 4, true), X86_OK);
-	check_error(&m, segment_check(&m.cpu, SEG_SS, 0xfff, 1, true), VECTOR_SS, 0);
+	check_error(&m, segment_check(&m.cpu, SEG_SS, 0xfff, 1, true),
+		    VECTOR_SS, 0);
 	check_eq(segment_check(&m.cpu, SEG_SS, 0xfffffffc, 4, true), X86_OK);
 	check_error(&m, segment_check(&m.cpu, SEG_SS, 0xfffffffd, 4, true),
 		    VECTOR_SS, 0);

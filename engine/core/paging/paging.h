@@ -11,19 +11,19 @@
 enum {
 	WALK_WRITE = 1 << 0,
 	WALK_FETCH = 1 << 1,
-	WALK_USER = 1 << 2,     /* by CPL 3 (not an implicit supervisor access) */
+	WALK_USER = 1 << 2, /* by CPL 3 (not an implicit supervisor access) */
 	WALK_IMPLICIT = 1 << 3, /* GDT, IDT, TSS, …: SMAP ignores AC */
-	WALK_PROBE = 1 << 4,    /* change nothing: no A/D update (TRANSLATE) */
+	WALK_PROBE = 1 << 4,	/* change nothing: no A/D update (TRANSLATE) */
 };
 
 struct walk {
-	gpa_t gpa;       /* of the byte asked for */
-	u64 page_bytes;  /* 4 KiB, 2/4 MiB or 1 GiB */
-	bool writable;   /* all levels R/W (CR0.WP applied by the caller) */
-	bool user;       /* all levels U/S */
+	gpa_t gpa;	 /* of the byte asked for */
+	u64 page_bytes;	 /* 4 KiB, 2/4 MiB or 1 GiB */
+	bool writable;	 /* all levels R/W (CR0.WP applied by the caller) */
+	bool user;	 /* all levels U/S */
 	bool executable; /* no level NX */
 	bool global;
-	bool dirty;      /* D is set: a write needs no further walk */
+	bool dirty; /* D is set: a write needs no further walk */
 };
 
 /*

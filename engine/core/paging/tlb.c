@@ -23,7 +23,7 @@ static void half_flush(struct x86_cpu *cpu, u32 half)
 		cpu->tlb_generation[half]++;
 		return;
 	}
-	for (u32 class = 0; class < TLB_CLASSES; class++)
+	for (u32 class = 0; class < TLB_CLASSES; class ++)
 		__builtin_memset(cpu->tlbs[class]->entry[half], 0,
 				 sizeof(cpu->tlbs[class]->entry[half]));
 	cpu->tlb_generation[half] = 1;
@@ -40,11 +40,12 @@ void tlb_flush_page(struct x86_cpu *cpu, gva_t address)
 {
 	u32 half = (u32)(address >> 63);
 
-	if (address >= cpu->large_first[half] && address <= cpu->large_last[half]) {
+	if (address >= cpu->large_first[half] &&
+	    address <= cpu->large_last[half]) {
 		half_flush(cpu, half);
 		return;
 	}
-	for (u32 class = 0; class < TLB_CLASSES; class++) {
+	for (u32 class = 0; class < TLB_CLASSES; class ++) {
 		struct x86_tlb_entry *entry = tlb_entry(cpu, class, address);
 
 		entry->read_tag = entry->write_tag = entry->exec_tag = 0;
@@ -79,15 +80,17 @@ static void note_large(struct x86_cpu *cpu, gva_t page, const struct walk *walk)
 	cpu->large_last[half] = MAX(cpu->large_last[half], last);
 }
 
-static bool may_read(const struct x86_cpu *cpu, u32 class, const struct walk *walk)
+static bool may_read(const struct x86_cpu *cpu, u32 class,
+		     const struct walk *walk)
 {
 	if (class == TLB_USER)
 		return walk->user;
-	return class == TLB_SUPERVISOR_AC || !walk->user || !(cpu->cr4 & CR4_SMAP);
+	return class == TLB_SUPERVISOR_AC || !walk->user ||
+	       !(cpu->cr4 & CR4_SMAP);
 }
 
-static void entry_install(struct x86_cpu *cpu, u32 class, gva_t page, u32 access,
-			  const struct walk *walk, const void *host)
+static void entry_install(struct x86_cpu *cpu, u32 class, gva_t page,
+			  u32 access, const struct walk *walk, const void *host)
 {
 	struct x86_tlb_entry *entry = tlb_entry(cpu, class, page);
 	u64 tag = page | cpu->tlb_generation[page >> 63];
@@ -121,7 +124,8 @@ int tlb_fill(struct x86_cpu *cpu, u32 class, gva_t address, u32 access,
 
 	if (rc)
 		return rc;
-	host = cpu->ops->page(cpu->ctx, walk.gpa & ~0xfffull, access & WALK_WRITE);
+	host = cpu->ops->page(cpu->ctx, walk.gpa & ~0xfffull,
+			      access & WALK_WRITE);
 	ret->gpa = walk.gpa;
 	ret->host = host ? (u8 *)host + (walk.gpa & 0xfff) : NULL;
 	if (host)
@@ -131,7 +135,7 @@ int tlb_fill(struct x86_cpu *cpu, u32 class, gva_t address, u32 access,
 
 u32 tlb_class_now(const struct x86_cpu *cpu)
 {
-	for (u32 class = 0; class < TLB_CLASSES; class++)
+	for (u32 class = 0; class < TLB_CLASSES; class ++)
 		if (cpu->tlb == cpu->tlbs[class])
 			return class;
 	return TLB_SUPERVISOR;
@@ -154,7 +158,8 @@ int tlb_fetch(struct x86_cpu *cpu, gva_t address, u8 **ret_host)
 	}
 	if (unlikely(!linear_canonical(cpu, address)))
 		return raise_gp0(cpu);
-	rc = tlb_fill(cpu, tlb_class_now(cpu), address, fetch_access(cpu), &page);
+	rc = tlb_fill(cpu, tlb_class_now(cpu), address, fetch_access(cpu),
+		      &page);
 	if (rc)
 		return rc;
 	if (!page.host)

@@ -14,8 +14,8 @@ struct page_ref {
 	u8 *host;
 };
 
-static inline struct x86_tlb_entry *tlb_entry(const struct x86_cpu *cpu, u32 class,
-					      gva_t a)
+static inline struct x86_tlb_entry *tlb_entry(const struct x86_cpu *cpu,
+					      u32 class, gva_t a)
 {
 	return &cpu->tlbs[class]->entry[a >> 63][(a >> 12) & (TLB_ENTRIES - 1)];
 }

@@ -14,16 +14,16 @@
 
 #include "engine/core/paging/mem.h"
 
-#define PTE_P BIT(0)
+#define PTE_P  BIT(0)
 #define PTE_RW BIT(1)
 #define PTE_US BIT(2)
-#define PTE_A BIT(5)
-#define PTE_D BIT(6)
+#define PTE_A  BIT(5)
+#define PTE_D  BIT(6)
 #define PTE_PS BIT(7)
-#define PTE_G BIT(8)
+#define PTE_G  BIT(8)
 #define PTE_NX BIT(63)
 
-#define LEVELS_MAX 5
+#define LEVELS_MAX	  5
 #define WALK_RESTARTS_MAX 16
 
 struct paging_mode {
@@ -45,12 +45,12 @@ static const struct paging_mode modes[] = {
 struct walk_state {
 	struct x86_cpu *cpu;
 	const struct paging_mode *mode;
-	u64 reserved;              /* bits that must be 0 in every entry */
-	u64 all;                   /* AND of P, RW, US over the levels */
-	u64 any;                   /* OR of NX */
+	u64 reserved; /* bits that must be 0 in every entry */
+	u64 all;      /* AND of P, RW, US over the levels */
+	u64 any;      /* OR of NX */
 	gpa_t entry_gpa[LEVELS_MAX];
 	u64 entry[LEVELS_MAX];
-	u32 depth;                 /* levels used */
+	u32 depth; /* levels used */
 };
 
 static u32 pick_mode(const struct x86_cpu *cpu)
@@ -82,7 +82,8 @@ static u64 reserved_bits(const struct x86_cpu *cpu, u32 mode)
 static u64 large_reserved(const struct x86_cpu *cpu, u32 mode, u32 shift)
 {
 	if (mode == MODE_32) { /* PSE-36: bits 13..20 are address bits 32..39 */
-		u64 high = cpu->physical_bits >= 40 ? 8 : cpu->physical_bits - 32u;
+		u64 high = cpu->physical_bits >= 40 ? 8
+						    : cpu->physical_bits - 32u;
 
 		return ((BIT(9) - 1) << 13) & ~((BIT(high) - 1) << 13);
 	}
@@ -113,7 +114,8 @@ static int walk_fault(const struct walk_state *w, gva_t address, u32 access,
 }
 
 /* May this access use a page with these rights? [SDM3 4.6] */
-static bool allowed(const struct x86_cpu *cpu, u32 access, const struct walk *page)
+static bool allowed(const struct x86_cpu *cpu, u32 access,
+		    const struct walk *page)
 {
 	if ((access & WALK_FETCH) && !page->executable)
 		return false;
@@ -143,13 +145,13 @@ static bool entry_set(struct walk_state *w, u32 level, u64 bits)
 	if (w->mode->entry_bytes == 4) {
 		u32 expected = (u32)old;
 
-		return __atomic_compare_exchange_n((u32 *)(void *)page, &expected,
-						   (u32)(old | bits), false,
-						   __ATOMIC_SEQ_CST,
-						   __ATOMIC_SEQ_CST);
+		return __atomic_compare_exchange_n(
+			(u32 *)(void *)page, &expected, (u32)(old | bits),
+			false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 	}
-	return __atomic_compare_exchange_n((u64 *)(void *)page, &old, old | bits, false,
-					   __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	return __atomic_compare_exchange_n((u64 *)(void *)page, &old,
+					   old | bits, false, __ATOMIC_SEQ_CST,
+					   __ATOMIC_SEQ_CST);
 }
 
 static bool set_accessed_dirty(struct walk_state *w, u32 access)
@@ -188,13 +190,15 @@ static void leaf_result(const struct walk_state *w, u64 entry, u32 shift,
 }
 
 /* One descent. X86_OK, X86_FAULT, or X86_REPEAT: an entry changed, try again. */
-static int descend(struct walk_state *w, gva_t address, u32 access, struct walk *ret)
+static int descend(struct walk_state *w, gva_t address, u32 access,
+		   struct walk *ret)
 {
 	struct x86_cpu *cpu = w->cpu;
 	const struct paging_mode *mode = w->mode;
 	u32 shift = 12 + mode->index_bits * (mode->levels - 1u);
 	u32 number = (u32)(mode - modes);
-	u64 table = number == MODE_PAE ? cpu->pdpte[address >> 30 & 3] : cpu->cr3;
+	u64 table = number == MODE_PAE ? cpu->pdpte[address >> 30 & 3]
+				       : cpu->cr3;
 
 	w->all = ~0ull;
 	w->any = 0;
@@ -211,7 +215,8 @@ static int descend(struct walk_state *w, gva_t address, u32 access, struct walk 
 		u64 entry, reserved = w->reserved;
 
 		if (!page) /* no memory: the bus reads all ones */
-			return walk_fault(w, address, access, PF_PRESENT | PF_RSVD);
+			return walk_fault(w, address, access,
+					  PF_PRESENT | PF_RSVD);
 		entry = entry_load(w, page + offset);
 		w->entry_gpa[w->depth] = table + offset;
 		w->entry[w->depth++] = entry;
@@ -219,14 +224,16 @@ static int descend(struct walk_state *w, gva_t address, u32 access, struct walk 
 			return walk_fault(w, address, access, 0);
 		if (level > 1 && (entry & PTE_PS)) {
 			leaf = mode->large_levels & BIT(level) &&
-			       (number != MODE_32 || (cpu->cr4 & CR4_PSE));
+			       (number != MODE_32 || (cpu->cr4 & CR4_PSE)) &&
+			       (level < 3 || cpu->pages_1g);
 			if (leaf)
 				reserved |= large_reserved(cpu, number, shift);
 			else if (number != MODE_32 && level > 2)
 				reserved |= PTE_PS;
 		}
 		if (entry & reserved)
-			return walk_fault(w, address, access, PF_PRESENT | PF_RSVD);
+			return walk_fault(w, address, access,
+					  PF_PRESENT | PF_RSVD);
 		w->all &= entry;
 		w->any |= entry;
 		if (leaf) {
@@ -252,9 +259,12 @@ int page_walk(struct x86_cpu *cpu, gva_t address, u32 access, struct walk *ret)
 	int rc = X86_REPEAT;
 
 	if (!(cpu->cr0 & CR0_PG)) {
-		*ret = (struct walk){.gpa = address, .page_bytes = 4096,
-				     .writable = true, .user = true,
-				     .executable = true, .dirty = true};
+		*ret = (struct walk){.gpa = address,
+				     .page_bytes = 4096,
+				     .writable = true,
+				     .user = true,
+				     .executable = true,
+				     .dirty = true};
 		return X86_OK;
 	}
 	w.reserved = reserved_bits(cpu, number);
@@ -278,7 +288,8 @@ int pdpte_load(struct x86_cpu *cpu, u64 cr3)
 		u64 entry = ~0ull;
 
 		if (page)
-			__builtin_memcpy(&entry, page + (cr3 & 0xfe0) + i * 8, 8);
+			__builtin_memcpy(&entry, page + (cr3 & 0xfe0) + i * 8,
+					 8);
 		if ((entry & PTE_P) && (entry & reserved))
 			return raise_gp0(cpu);
 		loaded[i] = entry;

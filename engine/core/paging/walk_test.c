@@ -5,13 +5,13 @@
 
 #include "base/test.h"
 
-#define P 1u
-#define W 2u
-#define U 4u
-#define A 0x20u
-#define D 0x40u
-#define PS 0x80u
-#define NX BIT(63)
+#define P    1u
+#define W    2u
+#define U    4u
+#define A    0x20u
+#define D    0x40u
+#define PS   0x80u
+#define NX   BIT(63)
 #define PAGE 0x300000ull
 
 static struct test_machine m;
@@ -174,6 +174,20 @@ TEST(a_two_mebibyte_page_keeps_the_low_21_bits)
 	expect_fault(0, PF_PRESENT | PF_RSVD);
 }
 
+TEST(a_gibibyte_page_is_one_only_where_cpuid_offers_them)
+{
+	gpa_t directory;
+
+	long_page(PAGE | P | W | U);
+	directory = test_read(&m, m.cpu.cr3 & ~0xfffull, 8) & ~0xfffull;
+	test_write(&m, directory, P | W | U | PS, 8);
+	check_eq(walk_as(0), X86_OK);
+	check_eq(walk.gpa, PAGE + 0x123);
+	check_eq(walk.page_bytes, GiB);
+	m.cpu.pages_1g = false;
+	expect_fault(0, PF_PRESENT | PF_RSVD);
+}
+
 TEST(two_level_paging_walks_four_byte_entries)
 {
 	test_machine_init(&m);
@@ -247,4 +261,3 @@ TEST(five_levels_reach_57_bits)
 	check_eq(page_walk(&m.cpu, address + 8, 0, &walk), X86_OK);
 	check_eq(walk.gpa, 0x200008);
 }
-

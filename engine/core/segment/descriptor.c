@@ -126,7 +126,8 @@ static int system_host(struct x86_cpu *cpu, gva_t address, u8 **ret)
 	return X86_OK;
 }
 
-static int system_byte_change(struct x86_cpu *cpu, gva_t address, u8 clear, u8 set)
+static int system_byte_change(struct x86_cpu *cpu, gva_t address, u8 clear,
+			      u8 set)
 {
 	u8 *host = NULL;
 	u8 value;

@@ -97,8 +97,8 @@ struct call_gate {
 	struct descriptor code; /* of the target */
 	u64 offset;
 	u16 selector;
-	u32 params;  /* stack slots to copy */
-	u32 bytes;   /* of a slot */
+	u32 params; /* stack slots to copy */
+	u32 bytes;  /* of a slot */
 };
 
 static int gate_target(struct x86_cpu *cpu, struct call_gate *gate)
@@ -155,7 +155,8 @@ static int gate_jump(struct x86_cpu *cpu, u16 selector, struct descriptor *d)
 	attr = descriptor_attr(&gate.code);
 	if (!(attr & SEG_DC) && attr_dpl(attr) != cpu->cpl)
 		return selector_fault(cpu, VECTOR_GP, gate.selector, 0);
-	rc = code_accept(cpu, &gate.code, gate.selector, cpu->cpl, VECTOR_GP, 0, &cs);
+	rc = code_accept(cpu, &gate.code, gate.selector, cpu->cpl, VECTOR_GP, 0,
+			 &cs);
 	if (!rc)
 		rc = branch_check(cpu, &cs, gate.offset, 0);
 	if (rc)
@@ -186,7 +187,8 @@ static int gate_call_inner(struct x86_cpu *cpu, struct call_gate *gate, u32 cpl)
 	struct frame frame;
 	int rc;
 
-	rc = code_accept(cpu, &gate->code, gate->selector, cpl, VECTOR_GP, 0, &cs);
+	rc = code_accept(cpu, &gate->code, gate->selector, cpl, VECTOR_GP, 0,
+			 &cs);
 	if (!rc)
 		rc = frame_inner(cpu, cpl, gate->bytes, 0, &frame);
 	if (!rc)
@@ -224,7 +226,8 @@ static int gate_call(struct x86_cpu *cpu, u16 selector, struct descriptor *d)
 	attr = descriptor_attr(&gate.code);
 	if (!(attr & SEG_DC) && attr_dpl(attr) < cpu->cpl)
 		return gate_call_inner(cpu, &gate, attr_dpl(attr));
-	rc = code_accept(cpu, &gate.code, gate.selector, cpu->cpl, VECTOR_GP, 0, &cs);
+	rc = code_accept(cpu, &gate.code, gate.selector, cpu->cpl, VECTOR_GP, 0,
+			 &cs);
 	if (rc)
 		return rc;
 	frame_current(cpu, gate.bytes, cpu->long_mode, 0, &frame);
@@ -293,9 +296,10 @@ int far_jump(struct x86_cpu *cpu, u16 selector, u64 offset)
 	if (!(descriptor_attr(&d) & SEG_S))
 		return system_transfer(cpu, selector, &d, false);
 	rc = code_direct(cpu, &d, selector, &cs);
+	if (rc)
+		return rc;
 	offset = offset_cut(cpu, &cs, offset);
-	if (!rc)
-		rc = branch_check(cpu, &cs, offset, 0);
+	rc = branch_check(cpu, &cs, offset, 0);
 	if (rc)
 		return rc;
 	branch_commit(cpu, &cs, offset);
@@ -339,7 +343,8 @@ static int slot_read(struct x86_cpu *cpu, u32 index, u32 bytes, u64 *ret)
 }
 
 /* Of the slot only the selector itself is read. */
-static int slot_read_selector(struct x86_cpu *cpu, u32 index, u32 bytes, u16 *ret)
+static int slot_read_selector(struct x86_cpu *cpu, u32 index, u32 bytes,
+			      u16 *ret)
 {
 	u64 value = 0;
 	int rc = stack_read(cpu, (s64)index * bytes, &value, 2);
@@ -349,7 +354,8 @@ static int slot_read_selector(struct x86_cpu *cpu, u32 index, u32 bytes, u16 *re
 }
 
 /* The code segment of a return, to the same or less privilege. */
-static int return_code(struct x86_cpu *cpu, u16 selector, struct x86_segment *ret)
+static int return_code(struct x86_cpu *cpu, u16 selector,
+		       struct x86_segment *ret)
 {
 	u32 rpl = selector & 3, dpl;
 	struct descriptor d;
@@ -377,7 +383,8 @@ void segments_drop_inner(struct x86_cpu *cpu, u32 cpl)
 		/* A null FS or GS may carry a base that an MSR gave it. */
 		if ((s->attr & SEG_UNUSABLE) || selector_null(s->selector))
 			continue;
-		if (attr_dpl(s->attr) < cpl && (s->attr & conforming) != conforming)
+		if (attr_dpl(s->attr) < cpl &&
+		    (s->attr & conforming) != conforming)
 			segment_null(0, 0, s);
 	}
 }
@@ -395,7 +402,8 @@ static void return_outer(struct x86_cpu *cpu, const struct far_return *to,
 	branch_commit(cpu, &to->cs, to->rip);
 }
 
-static int real_return(struct x86_cpu *cpu, const struct far_return *to, u64 used)
+static int real_return(struct x86_cpu *cpu, const struct far_return *to,
+		       u64 used)
 {
 	struct x86_segment cs;
 	int rc = real_target(cpu, to->cs_selector, to->rip, &cs);
@@ -441,7 +449,10 @@ int far_return(struct x86_cpu *cpu, u32 bytes, u32 release)
 		return real_return(cpu, &to, used);
 	rpl = to.cs_selector & 3;
 	rc = return_code(cpu, to.cs_selector, &to.cs);
-	if (!rc && rpl > cpu->cpl)
+	if (rc)
+		return rc;
+	to.rip = offset_cut(cpu, &to.cs, to.rip);
+	if (rpl > cpu->cpl)
 		rc = return_stack(cpu, bytes, (s64)used, rpl, &to);
 	if (!rc)
 		rc = branch_check(cpu, &to.cs, to.rip, 0);
@@ -460,9 +471,8 @@ int far_return(struct x86_cpu *cpu, u32 bytes, u32 release)
 
 /* --- IRET --- */
 
-#define IRET_ALWAYS                                                         \
-	(RFLAGS_ARITH | RFLAGS_TF | RFLAGS_DF | RFLAGS_NT)
-#define IRET_WIDE (RFLAGS_RF | RFLAGS_AC | RFLAGS_ID)
+#define IRET_ALWAYS (RFLAGS_ARITH | RFLAGS_TF | RFLAGS_DF | RFLAGS_NT)
+#define IRET_WIDE   (RFLAGS_RF | RFLAGS_AC | RFLAGS_ID)
 
 /* The flags that IRET may change, by width and privilege. */
 static u64 iret_flags_mask(const struct x86_cpu *cpu, u32 bytes)
@@ -505,8 +515,7 @@ static int iret_real(struct x86_cpu *cpu, u32 bytes)
 	struct far_return to;
 	int rc;
 
-	if (cpu->rflags & RFLAGS_VM &&
-	    (cpu->rflags & RFLAGS_IOPL) != RFLAGS_IOPL)
+	if (cpu->rflags & RFLAGS_VM && (cpu->rflags & RFLAGS_IOPL) != RFLAGS_IOPL)
 		return raise_gp0(cpu);
 	rc = iret_read(cpu, bytes, &to);
 	if (rc)
@@ -522,8 +531,8 @@ static int iret_real(struct x86_cpu *cpu, u32 bytes)
 static int iret_to_v86(struct x86_cpu *cpu, const struct far_return *to)
 {
 	static const u8 order[] = {SEG_ES, SEG_DS, SEG_FS, SEG_GS};
-	u64 all = IRET_ALWAYS | IRET_WIDE | RFLAGS_IF | RFLAGS_IOPL | RFLAGS_VM |
-		  RFLAGS_VIF | RFLAGS_VIP;
+	u64 all = IRET_ALWAYS | IRET_WIDE | RFLAGS_IF | RFLAGS_IOPL |
+		  RFLAGS_VM | RFLAGS_VIF | RFLAGS_VIP;
 	u16 data[ARRAY_SIZE(order)] = {0};
 	u16 ss;
 	u64 esp;
@@ -569,6 +578,7 @@ static int iret_protected(struct x86_cpu *cpu, u32 bytes, struct far_return *to)
 	rc = return_code(cpu, to->cs_selector, &to->cs);
 	if (rc)
 		return rc;
+	to->rip = offset_cut(cpu, &to->cs, to->rip);
 	outer = mode_64(cpu) || rpl > cpu->cpl;
 	if (outer)
 		rc = return_stack(cpu, bytes, 3 * (s64)bytes, rpl, to);

@@ -19,20 +19,23 @@ static void start_long(u32 cpl)
 
 static void free_set(u32 attr)
 {
-	test_gdt_set(&m, TEST_FREE, test_descriptor(0, 0xffffffff, attr | SEG_G), 0);
+	test_gdt_set(&m, TEST_FREE,
+		     test_descriptor(0, 0xffffffff, attr | SEG_G), 0);
 }
 
 /* JMP FAR and CALL FAR with a 32-bit immediate pointer */
 static int jmp_far(u16 selector, u32 offset)
 {
-	return TEST_RUN(&m, 0xea, (u8)offset, (u8)(offset >> 8), (u8)(offset >> 16),
-			(u8)(offset >> 24), (u8)selector, (u8)(selector >> 8));
+	return TEST_RUN(&m, 0xea, (u8)offset, (u8)(offset >> 8),
+			(u8)(offset >> 16), (u8)(offset >> 24), (u8)selector,
+			(u8)(selector >> 8));
 }
 
 static int call_far(u16 selector, u32 offset)
 {
-	return TEST_RUN(&m, 0x9a, (u8)offset, (u8)(offset >> 8), (u8)(offset >> 16),
-			(u8)(offset >> 24), (u8)selector, (u8)(selector >> 8));
+	return TEST_RUN(&m, 0x9a, (u8)offset, (u8)(offset >> 8),
+			(u8)(offset >> 16), (u8)(offset >> 24), (u8)selector,
+			(u8)(selector >> 8));
 }
 
 static void call_gate(u32 type, u32 dpl, u16 selector, u32 offset, u32 params)
@@ -74,12 +77,15 @@ TEST(nonconforming_code_wants_dpl_cpl_and_rpl_at_most_cpl)
 				start(cpl);
 				free_set(TEST_ATTR_CODE | TEST_DPL(dpl));
 				if (dpl == cpl && rpl <= cpl)
-					check_eq(jmp_far((u16)(TEST_FREE | rpl), 0),
+					check_eq(jmp_far((u16)(TEST_FREE | rpl),
+							 0),
 						 X86_END);
 				else
-					check_error(&m,
-						    jmp_far((u16)(TEST_FREE | rpl), 0),
-						    VECTOR_GP, TEST_FREE);
+					check_error(
+						&m,
+						jmp_far((u16)(TEST_FREE | rpl),
+							0),
+						VECTOR_GP, TEST_FREE);
 			}
 }
 
@@ -99,8 +105,8 @@ TEST(absent_code_raises_np_and_an_offset_beyond_the_limit_gp_0)
 	start(0);
 	free_set(TEST_ATTR_CODE & ~SEG_P);
 	check_error(&m, jmp_far(TEST_FREE, 0), VECTOR_NP, TEST_FREE);
-	test_gdt_set(&m, TEST_FREE, test_descriptor(0, 0xffff, TEST_ATTR_CODE &
-						    ~SEG_G), 0);
+	test_gdt_set(&m, TEST_FREE,
+		     test_descriptor(0, 0xffff, TEST_ATTR_CODE & ~SEG_G), 0);
 	check_error(&m, jmp_far(TEST_FREE, 0x10000), VECTOR_GP, 0);
 	check_eq(jmp_far(TEST_FREE, 0xffff), X86_END);
 }
@@ -183,11 +189,14 @@ TEST(a_call_gate_is_open_to_cpl_and_rpl_up_to_its_dpl)
 	for (u32 dpl = 0; dpl < 4; dpl++)
 		for (u32 rpl = 0; rpl < 4; rpl++) {
 			start(1);
-			call_gate(SYSTEM_CALL32, dpl, TEST_CODE0, TEST_HANDLER, 0);
+			call_gate(SYSTEM_CALL32, dpl, TEST_CODE0, TEST_HANDLER,
+				  0);
 			if (MAX(rpl, 1u) <= dpl)
-				check_eq(call_far((u16)(TEST_FREE | rpl), 0), X86_END);
+				check_eq(call_far((u16)(TEST_FREE | rpl), 0),
+					 X86_END);
 			else
-				check_error(&m, call_far((u16)(TEST_FREE | rpl), 0),
+				check_error(&m,
+					    call_far((u16)(TEST_FREE | rpl), 0),
 					    VECTOR_GP, TEST_FREE);
 		}
 }
@@ -257,8 +266,8 @@ static void push_frame(u32 n, const u32 *values)
 	m.cpu.gpr[RSP] -= 4 * n;
 }
 
-#define PUSH_FRAME(...)                                                     \
-	push_frame(sizeof((const u32[]){__VA_ARGS__}) / 4,                  \
+#define PUSH_FRAME(...)                                    \
+	push_frame(sizeof((const u32[]){__VA_ARGS__}) / 4, \
 		   (const u32[]){__VA_ARGS__})
 
 TEST(a_return_to_more_privilege_raises_gp_of_the_selector)
@@ -418,7 +427,8 @@ TEST(iret_in_virtual_8086_mode_needs_iopl_3)
 	check_eq(m.cpu.seg[SEG_CS].base, 0x10000);
 	check_eq(RIP(&m.cpu), 0x55);
 	check_eq(m.cpu.gpr[RSP], 0xff6);
-	check_eq(m.cpu.rflags, RFLAGS_VM | RFLAGS_IOPL | RFLAGS_IF | RFLAGS_FIXED);
+	check_eq(m.cpu.rflags,
+		 RFLAGS_VM | RFLAGS_IOPL | RFLAGS_IF | RFLAGS_FIXED);
 }
 
 TEST(iret_opens_nmis_even_when_it_faults)
@@ -588,8 +598,9 @@ TEST(an_expand_down_stack_ends_at_its_limit)
 TEST(an_iret_to_a_16_bit_stack_keeps_the_upper_half_of_esp)
 {
 	start(0);
-	test_gdt_set(&m, TEST_FREE, test_descriptor(0, 0xffff, SEG_P | SEG_S |
-						    SEG_RW | SEG_DPL), 0);
+	test_gdt_set(
+		&m, TEST_FREE,
+		test_descriptor(0, 0xffff, SEG_P | SEG_S | SEG_RW | SEG_DPL), 0);
 	PUSH_FRAME(0x1000, TEST_CODE3, 2, 0xabcd1234, TEST_FREE | 3);
 	check_eq(TEST_RUN(&m, 0xcf), X86_END);
 	check_eq(m.cpu.gpr[RSP], (TEST_STACK0 & 0xffff0000) | 0x1234);

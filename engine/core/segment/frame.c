@@ -36,7 +36,8 @@ void frame_current(struct x86_cpu *cpu, u32 bytes, bool flat, u32 ext,
 	ret->flat = flat;
 }
 
-static int tss_read(struct x86_cpu *cpu, u32 offset, void *data, u32 size, u32 ext)
+static int tss_read(struct x86_cpu *cpu, u32 offset, void *data, u32 size,
+		    u32 ext)
 {
 	const struct x86_segment *tr = &cpu->seg[SEG_TR];
 

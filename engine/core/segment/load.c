@@ -158,7 +158,8 @@ int segment_load(struct x86_cpu *cpu, u32 index, u16 selector)
 		rc = segment_stack_long(cpu, selector, cpu->cpl,
 					cpu->code == CODE_64, &loaded);
 	else
-		rc = segment_data(cpu, selector, cpu->cpl, VECTOR_GP, 0, &loaded);
+		rc = segment_data(cpu, selector, cpu->cpl, VECTOR_GP, 0,
+				  &loaded);
 	if (rc)
 		return rc;
 	cpu->seg[index] = loaded;
@@ -166,8 +167,8 @@ int segment_load(struct x86_cpu *cpu, u32 index, u16 selector)
 	return X86_OK;
 }
 
-int code_read(struct x86_cpu *cpu, u16 selector, enum x86_vector vector, u32 ext,
-	      struct descriptor *ret)
+int code_read(struct x86_cpu *cpu, u16 selector, enum x86_vector vector,
+	      u32 ext, struct descriptor *ret)
 {
 	int rc;
 

@@ -47,8 +47,9 @@ TEST(a_data_segment_is_loaded_and_marked_accessed_in_memory)
 TEST(granularity_makes_the_limit_one_of_pages)
 {
 	start(0);
-	test_gdt_set(&m, TEST_FREE, test_descriptor(0, 0x5fff, SEG_P | SEG_S |
-						    SEG_RW | SEG_G), 0);
+	test_gdt_set(&m, TEST_FREE,
+		     test_descriptor(0, 0x5fff, SEG_P | SEG_S | SEG_RW | SEG_G),
+		     0);
 	check_eq(mov_ds(TEST_FREE), X86_OK);
 	check_eq(m.cpu.seg[SEG_DS].limit, 0x5fff);
 }
@@ -84,7 +85,8 @@ TEST(a_local_selector_is_found_in_the_ldt)
 	start(0);
 	m.cpu.seg[SEG_LDTR] = (struct x86_segment){
 		.base = TEST_LDT, .limit = 15, .attr = SEG_P | SYSTEM_LDT};
-	test_write(&m, TEST_LDT + 8, test_descriptor(0x77, 0xff, SEG_P | SEG_S), 8);
+	test_write(&m, TEST_LDT + 8, test_descriptor(0x77, 0xff, SEG_P | SEG_S),
+		   8);
 	check_eq(mov_ds(0x0c), X86_OK);
 	check_eq(m.cpu.seg[SEG_DS].base, 0x77);
 	check_error(&m, mov_ds(0x14), VECTOR_GP, 0x14);
@@ -372,8 +374,8 @@ TEST(lar_and_lsl_know_the_system_types_of_their_tables)
 TEST(lsl_scales_by_granularity)
 {
 	start(0);
-	test_gdt_set(&m, TEST_FREE, test_descriptor(0, 0x12fff, SEG_P | SEG_S |
-						    SEG_G), 0);
+	test_gdt_set(&m, TEST_FREE,
+		     test_descriptor(0, 0x12fff, SEG_P | SEG_S | SEG_G), 0);
 	check(lsl(TEST_FREE));
 	check_eq(m.cpu.gpr[RCX], 0x12fff);
 }
@@ -429,8 +431,10 @@ TEST(umip_takes_the_table_registers_away_from_the_user)
 	check_eq(TEST_RUN(&m, 0x0f, 0x01, 0x05, 0, 0, 6, 0), X86_OK);
 	check_eq(test_read(&m, TEST_DATA, 6), 0x10000fff);
 	m.cpu.cr4 |= CR4_UMIP;
-	check_error(&m, TEST_RUN(&m, 0x0f, 0x01, 0x05, 0, 0, 6, 0), VECTOR_GP, 0);
-	check_error(&m, TEST_RUN(&m, 0x0f, 0x01, 0x0d, 0, 0, 6, 0), VECTOR_GP, 0);
+	check_error(&m, TEST_RUN(&m, 0x0f, 0x01, 0x05, 0, 0, 6, 0), VECTOR_GP,
+		    0);
+	check_error(&m, TEST_RUN(&m, 0x0f, 0x01, 0x0d, 0, 0, 6, 0), VECTOR_GP,
+		    0);
 	check_error(&m, TEST_RUN(&m, 0x0f, 0x00, 0xc0), VECTOR_GP, 0);
 	check_error(&m, TEST_RUN(&m, 0x0f, 0x00, 0xc8), VECTOR_GP, 0);
 	check_error(&m, TEST_RUN(&m, 0x0f, 0x01, 0xe0), VECTOR_GP, 0);
@@ -451,7 +455,8 @@ TEST(swapgs_and_the_base_instructions_move_whole_addresses)
 	check_plain(&m, TEST_RUN(&m, 0xf3, 0x48, 0x0f, 0xae, 0xd0), VECTOR_UD);
 	m.cpu.cr4 |= CR4_FSGSBASE;
 	m.cpu.gpr[RAX] = 0x0000800000000000;
-	check_error(&m, TEST_RUN(&m, 0xf3, 0x48, 0x0f, 0xae, 0xd0), VECTOR_GP, 0);
+	check_error(&m, TEST_RUN(&m, 0xf3, 0x48, 0x0f, 0xae, 0xd0), VECTOR_GP,
+		    0);
 	m.cpu.gpr[RAX] = 0x00007fffffffffff;
 	check_eq(TEST_RUN(&m, 0xf3, 0x48, 0x0f, 0xae, 0xd0), X86_OK);
 	check_eq(m.cpu.segment_base[SEG_FS], 0x00007fffffffffff);
@@ -462,7 +467,8 @@ TEST(swapgs_and_the_base_instructions_move_whole_addresses)
 TEST(entry_0_of_the_gdt_is_never_used)
 {
 	start(0);
-	test_gdt_set(&m, 0, test_descriptor(0, 0xffff, SEG_P | SEG_S | SEG_RW), 0);
+	test_gdt_set(&m, 0, test_descriptor(0, 0xffff, SEG_P | SEG_S | SEG_RW),
+		     0);
 	check_error(&m, mov_ss(0), VECTOR_GP, 0);
 	check_eq(mov_ds(0), X86_OK);
 	check(m.cpu.seg[SEG_DS].attr & SEG_UNUSABLE);
@@ -475,9 +481,11 @@ TEST(ldt_and_tss_descriptors_stand_in_the_gdt_only)
 	start(0);
 	m.cpu.seg[SEG_LDTR] = (struct x86_segment){
 		.base = TEST_LDT, .limit = 15, .attr = SEG_P | SYSTEM_LDT};
-	test_write(&m, TEST_LDT + 8, test_descriptor(0, 15, SEG_P | SYSTEM_LDT), 8);
+	test_write(&m, TEST_LDT + 8, test_descriptor(0, 15, SEG_P | SYSTEM_LDT),
+		   8);
 	check_error(&m, lldt(0x0c), VECTOR_GP, 0x0c);
-	test_write(&m, TEST_LDT + 8, test_descriptor(0, 0x67, SEG_P | SYSTEM_TSS32), 8);
+	test_write(&m, TEST_LDT + 8,
+		   test_descriptor(0, 0x67, SEG_P | SYSTEM_TSS32), 8);
 	check_error(&m, ltr(0x0c), VECTOR_GP, 0x0c);
 }
 
@@ -493,11 +501,11 @@ TEST(in_long_mode_an_ldt_base_must_be_canonical)
 {
 	test_machine_init(&m);
 	test_long(&m, 0);
-	test_gdt_set(&m, TEST_FREE, test_descriptor(0, 0xff, SEG_P | SYSTEM_LDT),
-		     0x00800000);
+	test_gdt_set(&m, TEST_FREE,
+		     test_descriptor(0, 0xff, SEG_P | SYSTEM_LDT), 0x00800000);
 	check_error(&m, lldt(TEST_FREE), VECTOR_GP, TEST_FREE);
-	test_gdt_set(&m, TEST_FREE, test_descriptor(0, 0x67, SEG_P | SYSTEM_TSS32),
-		     0x00800000);
+	test_gdt_set(&m, TEST_FREE,
+		     test_descriptor(0, 0x67, SEG_P | SYSTEM_TSS32), 0x00800000);
 	check_error(&m, ltr(TEST_FREE), VECTOR_GP, TEST_FREE);
 }
 

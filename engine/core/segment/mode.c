@@ -66,7 +66,8 @@ void segment_update(struct x86_cpu *cpu, u32 index)
 		cpu->segment_fast[index] = derive_fast(cpu, s);
 		return;
 	}
-	cpu->segment_base[index] = index == SEG_FS || index == SEG_GS ? s->base : 0;
+	cpu->segment_base[index] = index == SEG_FS || index == SEG_GS ? s->base
+								      : 0;
 	cpu->segment_fast[index] = SEG_FAST_READ | SEG_FAST_WRITE;
 }
 
@@ -94,15 +95,15 @@ static u32 derive_block_mode(const struct x86_cpu *cpu)
 
 	mode |= (u32)(cpu->cpl == 0) << 2;
 	mode |= (u32)(cpu->cpl == 3) << 3;
-	mode |= (u32)!!(cpu->rflags & RFLAGS_VM) << 4;
-	mode |= (u32)!!(cpu->cr0 & CR0_PE) << 5;
-	mode |= (u32)!!(cpu->cr0 & CR0_TS) << 6;
-	mode |= (u32)!!(cpu->cr0 & CR0_EM) << 7;
-	mode |= (u32)!!(cpu->cr0 & CR0_MP) << 8;
-	mode |= (u32)!!(cpu->cr4 & CR4_OSFXSR) << 9;
-	mode |= (u32)!!(cpu->cr4 & CR4_OSXSAVE) << 10;
+	mode |= (u32) !!(cpu->rflags & RFLAGS_VM) << 4;
+	mode |= (u32) !!(cpu->cr0 & CR0_PE) << 5;
+	mode |= (u32) !!(cpu->cr0 & CR0_TS) << 6;
+	mode |= (u32) !!(cpu->cr0 & CR0_EM) << 7;
+	mode |= (u32) !!(cpu->cr0 & CR0_MP) << 8;
+	mode |= (u32) !!(cpu->cr4 & CR4_OSFXSR) << 9;
+	mode |= (u32) !!(cpu->cr4 & CR4_OSXSAVE) << 10;
 	mode |= (u32)((cpu->xcr0 & vector) == vector) << 11;
-	mode |= (u32)!!(cpu->cr4 & CR4_OSXMMEXCPT) << 12;
+	mode |= (u32) !!(cpu->cr4 & CR4_OSXMMEXCPT) << 12;
 	return mode;
 }
 
@@ -136,14 +137,15 @@ static void reset_segments(struct x86_cpu *cpu)
 	u32 data = SEG_P | SEG_S | SEG_RW | SEG_ACCESSED;
 
 	for (u32 i = SEG_ES; i <= SEG_GS; i++)
-		cpu->seg[i] = (struct x86_segment){.limit = 0xffff, .attr = data};
+		cpu->seg[i] =
+			(struct x86_segment){.limit = 0xffff, .attr = data};
 	cpu->seg[SEG_CS].attr |= SEG_CODE;
 	cpu->seg[SEG_CS].selector = 0xf000;
 	cpu->seg[SEG_CS].base = 0xffff0000;
 	cpu->seg[SEG_TR] = (struct x86_segment){
 		.limit = 0xffff, .attr = SEG_P | SYSTEM_TSS32_BUSY};
-	cpu->seg[SEG_LDTR] = (struct x86_segment){
-		.limit = 0xffff, .attr = SEG_P | SYSTEM_LDT};
+	cpu->seg[SEG_LDTR] = (struct x86_segment){.limit = 0xffff,
+						  .attr = SEG_P | SYSTEM_LDT};
 	cpu->gdtr = cpu->idtr = (struct x86_table){.limit = 0xffff};
 }
 

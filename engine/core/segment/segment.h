@@ -15,10 +15,18 @@
 
 /* System descriptor types. [SDM3 3.5 "System Descriptor Types"] */
 enum system_type {
-	SYSTEM_TSS16 = 1, SYSTEM_LDT = 2, SYSTEM_TSS16_BUSY = 3,
-	SYSTEM_CALL16 = 4, SYSTEM_TASK_GATE = 5, SYSTEM_INTERRUPT16 = 6,
-	SYSTEM_TRAP16 = 7, SYSTEM_TSS32 = 9, SYSTEM_TSS32_BUSY = 11,
-	SYSTEM_CALL32 = 12, SYSTEM_INTERRUPT32 = 14, SYSTEM_TRAP32 = 15,
+	SYSTEM_TSS16 = 1,
+	SYSTEM_LDT = 2,
+	SYSTEM_TSS16_BUSY = 3,
+	SYSTEM_CALL16 = 4,
+	SYSTEM_TASK_GATE = 5,
+	SYSTEM_INTERRUPT16 = 6,
+	SYSTEM_TRAP16 = 7,
+	SYSTEM_TSS32 = 9,
+	SYSTEM_TSS32_BUSY = 11,
+	SYSTEM_CALL32 = 12,
+	SYSTEM_INTERRUPT32 = 14,
+	SYSTEM_TRAP32 = 15,
 };
 
 #define SYSTEM_TSS_BUSY 2u /* the busy bit in a TSS descriptor's type */
@@ -118,8 +126,8 @@ void segment_update(struct x86_cpu *cpu, u32 index);
 void tlb_class_update(struct x86_cpu *cpu);
 
 /* A code segment as read, before its privilege rule: null, table limit, type. */
-int code_read(struct x86_cpu *cpu, u16 selector, enum x86_vector vector, u32 ext,
-	      struct descriptor *ret);
+int code_read(struct x86_cpu *cpu, u16 selector, enum x86_vector vector,
+	      u32 ext, struct descriptor *ret);
 /* The rest: L and D, present, accessed; contents with RPL = rpl. */
 int code_accept(struct x86_cpu *cpu, struct descriptor *d, u16 selector, u32 rpl,
 		enum x86_vector vector, u32 ext, struct x86_segment *ret);
@@ -136,12 +144,12 @@ bool segment_is_64(const struct x86_cpu *cpu, const struct x86_segment *cs);
 struct frame {
 	struct x86_cpu *cpu;
 	struct x86_segment ss; /* the stack's segment */
-	u64 sp;                /* next push goes below */
-	u64 mask;              /* of the stack pointer */
-	u32 bytes;             /* of one slot: 2, 4 or 8 */
-	u32 error;             /* error code of #SS */
-	u8 cpl;                /* whose accesses these are */
-	bool flat;             /* 64-bit stack: no base, no limit */
+	u64 sp;		       /* next push goes below */
+	u64 mask;	       /* of the stack pointer */
+	u32 bytes;	       /* of one slot: 2, 4 or 8 */
+	u32 error;	       /* error code of #SS */
+	u8 cpl;		       /* whose accesses these are */
+	bool flat;	       /* 64-bit stack: no base, no limit */
 };
 
 /* The current stack; `flat` when the pushes are made by 64-bit rules. */
@@ -180,7 +188,7 @@ struct task_request {
 	u16 selector; /* of the TSS */
 	u8 reason;    /* enum task_reason */
 	bool has_error;
-	u32 error;    /* TASK_EVENT: pushed onto the new stack */
+	u32 error; /* TASK_EVENT: pushed onto the new stack */
 	u32 ext;
 };
 

@@ -17,18 +17,18 @@
 #include "engine/core/paging/paging.h"
 
 /* [SDM3 7.2.1 "Task-State Segment (TSS)"] */
-#define TSS32_CR3 0x1c
-#define TSS32_EIP 0x20
+#define TSS32_CR3    0x1c
+#define TSS32_EIP    0x20
 #define TSS32_EFLAGS 0x24
-#define TSS32_GPR 0x28
-#define TSS32_SEG 0x48 /* ES CS SS DS FS GS, 4 bytes each */
-#define TSS32_LDT 0x60
-#define TSS32_TRAP 0x64
-#define TSS32_BYTES 0x68
+#define TSS32_GPR    0x28
+#define TSS32_SEG    0x48 /* ES CS SS DS FS GS, 4 bytes each */
+#define TSS32_LDT    0x60
+#define TSS32_TRAP   0x64
+#define TSS32_BYTES  0x68
 /* [SDM3 7.6 "16-Bit Task-State Segment (TSS)"] */
-#define TSS16_IP 0x0e
-#define TSS16_SEG 0x22 /* ES CS SS DS, 2 bytes each */
-#define TSS16_LDT 0x2a
+#define TSS16_IP    0x0e
+#define TSS16_SEG   0x22 /* ES CS SS DS, 2 bytes each */
+#define TSS16_LDT   0x2a
 #define TSS16_BYTES 0x2c
 
 struct task_state {
@@ -45,9 +45,9 @@ struct task {
 	struct x86_cpu *cpu;
 	const struct task_request *request;
 	struct descriptor descriptor; /* of the new TSS */
-	struct x86_segment tr;        /* the new TR, type as in the table */
+	struct x86_segment tr;	      /* the new TR, type as in the table */
 	struct task_state state;
-	bool wide;                    /* a 32-bit TSS */
+	bool wide; /* a 32-bit TSS */
 };
 
 static enum x86_vector task_vector(const struct task_request *request)
@@ -113,8 +113,8 @@ static void state_from_16(const u8 *bytes, struct task_state *ret)
 	for (u32 i = 0; i < 8; i++)
 		ret->gpr[i] = field(bytes, TSS16_IP + 4 + 2 * i, 2);
 	for (u32 i = 0; i < 6; i++)
-		ret->selector[i] = i < 4 ? (u16)field(bytes, TSS16_SEG + 2 * i, 2)
-					 : 0;
+		ret->selector[i] =
+			i < 4 ? (u16)field(bytes, TSS16_SEG + 2 * i, 2) : 0;
 	ret->rip = field(bytes, TSS16_IP, 2);
 	ret->rflags = field(bytes, TSS16_IP + 2, 2);
 	ret->cr3 = 0;
@@ -164,7 +164,8 @@ static int state_save(struct x86_cpu *cpu, enum task_reason reason)
 	for (u32 i = 0; !rc && i < 8; i++)
 		rc = save_field(cpu, head + size * (2 + i), cpu->gpr[i], size);
 	for (u32 i = 0; !rc && i < (wide ? 6 : 4); i++)
-		rc = save_field(cpu, segments + size * i, cpu->seg[i].selector, size);
+		rc = save_field(cpu, segments + size * i, cpu->seg[i].selector,
+				size);
 	return rc;
 }
 
@@ -210,7 +211,8 @@ static int task_leave(struct task *task)
 	int rc;
 
 	rc = state_save(cpu, request->reason);
-	if (!rc && (request->reason == TASK_CALL || request->reason == TASK_EVENT))
+	if (!rc &&
+	    (request->reason == TASK_CALL || request->reason == TASK_EVENT))
 		rc = table_write(cpu, task->tr.base, &link, 2);
 	if (rc)
 		return rc;
@@ -229,8 +231,8 @@ static void task_enter(struct task *task)
 	enum task_reason reason = task->request->reason;
 	const struct task_state *state = &task->state;
 	u64 flags = RFLAGS_ARITH | RFLAGS_TF | RFLAGS_IF | RFLAGS_DF |
-		    RFLAGS_IOPL | RFLAGS_NT | RFLAGS_RF | RFLAGS_VM | RFLAGS_AC |
-		    RFLAGS_VIF | RFLAGS_VIP | RFLAGS_ID;
+		    RFLAGS_IOPL | RFLAGS_NT | RFLAGS_RF | RFLAGS_VM |
+		    RFLAGS_AC | RFLAGS_VIF | RFLAGS_VIP | RFLAGS_ID;
 	struct x86_cpu *cpu = task->cpu;
 	u32 cpl = state->selector[SEG_CS] & 3;
 
@@ -251,13 +253,15 @@ static void task_enter(struct task *task)
 		tlb_flush(cpu, false);
 	}
 	for (u32 i = SEG_ES; i <= SEG_GS; i++)
-		segment_null(state->selector[i], i == SEG_SS ? cpl : 0, &cpu->seg[i]);
+		segment_null(state->selector[i], i == SEG_SS ? cpl : 0,
+			     &cpu->seg[i]);
 	segment_null(state->ldt, 0, &cpu->seg[SEG_LDTR]);
 	cpu->insn_len = 0;
 	x86_mode_update(cpu);
 }
 
-static void segments_load_v86(struct x86_cpu *cpu, const struct task_state *state)
+static void segments_load_v86(struct x86_cpu *cpu,
+			      const struct task_state *state)
 {
 	for (u32 i = SEG_ES; i <= SEG_GS; i++)
 		segment_v86(state->selector[i], &cpu->seg[i]);
@@ -290,7 +294,8 @@ static int segments_load(struct task *task)
 	struct x86_cpu *cpu = task->cpu;
 	int rc;
 
-	rc = segment_ldt(cpu, task->state.ldt, VECTOR_TS, ext, &cpu->seg[SEG_LDTR]);
+	rc = segment_ldt(cpu, task->state.ldt, VECTOR_TS, ext,
+			 &cpu->seg[SEG_LDTR]);
 	if (rc)
 		return rc;
 	if (cpu->rflags & RFLAGS_VM) {
@@ -316,7 +321,8 @@ static int error_push(struct task *task)
 
 	if (!request->has_error)
 		return X86_OK;
-	frame_current(task->cpu, task->wide ? 4 : 2, false, request->ext, &frame);
+	frame_current(task->cpu, task->wide ? 4 : 2, false, request->ext,
+		      &frame);
 	rc = frame_push(&frame, request->error);
 	if (!rc)
 		frame_commit(&frame);
@@ -341,7 +347,8 @@ int task_switch(struct x86_cpu *cpu, const struct task_request *request)
 	if (!rc)
 		rc = error_push(&task);
 	if (!rc)
-		rc = branch_check(cpu, &cpu->seg[SEG_CS], RIP(cpu), request->ext);
+		rc = branch_check(cpu, &cpu->seg[SEG_CS], RIP(cpu),
+				  request->ext);
 	if (rc == X86_FAULT)
 		cpu->exception.trap = true;
 	return rc ? rc : X86_END;

@@ -4,12 +4,12 @@
 #include "engine/core/exec/harness.h"
 #include "engine/core/segment/segment.h"
 
-#define TSS_B 0x5000u
-#define TSS_C 0x6000u
-#define SEL_B TEST_FREE
-#define SEL_C (TEST_FREE + 8)
+#define TSS_B	 0x5000u
+#define TSS_C	 0x6000u
+#define SEL_B	 TEST_FREE
+#define SEL_C	 (TEST_FREE + 8)
 #define SEL_GATE (TEST_FREE + 16)
-#define SEL_LDT (TEST_FREE + 24)
+#define SEL_LDT	 (TEST_FREE + 24)
 
 static struct test_machine m;
 
@@ -31,8 +31,10 @@ static void start(void)
 {
 	test_machine_init(&m);
 	test_protected(&m, 0);
-	test_gdt_set(&m, SEL_B, test_descriptor(TSS_B, 0x67, SEG_P | SYSTEM_TSS32), 0);
-	test_gdt_set(&m, SEL_C, test_descriptor(TSS_C, 0x67, SEG_P | SYSTEM_TSS32), 0);
+	test_gdt_set(&m, SEL_B,
+		     test_descriptor(TSS_B, 0x67, SEG_P | SYSTEM_TSS32), 0);
+	test_gdt_set(&m, SEL_C,
+		     test_descriptor(TSS_C, 0x67, SEG_P | SYSTEM_TSS32), 0);
 	tss32(TSS_B, TEST_HANDLER);
 	tss32(TSS_C, TEST_HANDLER + 0x100);
 }
@@ -121,9 +123,11 @@ TEST(an_absent_tss_raises_np_and_a_short_one_ts)
 	start();
 	test_gdt_set(&m, SEL_B, test_descriptor(TSS_B, 0x67, SYSTEM_TSS32), 0);
 	check_error(&m, jmp_far(SEL_B), VECTOR_NP, SEL_B);
-	test_gdt_set(&m, SEL_B, test_descriptor(TSS_B, 0x66, SEG_P | SYSTEM_TSS32), 0);
+	test_gdt_set(&m, SEL_B,
+		     test_descriptor(TSS_B, 0x66, SEG_P | SYSTEM_TSS32), 0);
 	check_error(&m, jmp_far(SEL_B), VECTOR_TS, SEL_B);
-	test_gdt_set(&m, SEL_B, test_descriptor(TSS_B, 0x2a, SEG_P | SYSTEM_TSS16), 0);
+	test_gdt_set(&m, SEL_B,
+		     test_descriptor(TSS_B, 0x2a, SEG_P | SYSTEM_TSS16), 0);
 	check_error(&m, jmp_far(SEL_B), VECTOR_TS, SEL_B);
 	check_eq(type_of(TEST_TR), SYSTEM_TSS32_BUSY);
 }
@@ -135,10 +139,13 @@ TEST(a_task_needs_privilege_of_its_descriptor_or_its_gate)
 	test_machine_init(&m);
 	test_protected(&m, 3);
 	tss32(TSS_B, TEST_HANDLER);
-	test_gdt_set(&m, SEL_B, test_descriptor(TSS_B, 0x67, SEG_P | SYSTEM_TSS32), 0);
+	test_gdt_set(&m, SEL_B,
+		     test_descriptor(TSS_B, 0x67, SEG_P | SYSTEM_TSS32), 0);
 	check_error(&m, jmp_far(SEL_B), VECTOR_GP, SEL_B);
-	test_gdt_set(&m, SEL_GATE, (u64)SEL_B << 16 |
-		     (u64)(SEG_P | SEG_DPL | SYSTEM_TASK_GATE) << 40, 0);
+	test_gdt_set(&m, SEL_GATE,
+		     (u64)SEL_B << 16 |
+			     (u64)(SEG_P | SEG_DPL | SYSTEM_TASK_GATE) << 40,
+		     0);
 	check_eq(jmp_far(SEL_GATE | 3), X86_END);
 	check_eq(m.cpu.cpl, 0);
 	check_eq(RIP(&m.cpu), TEST_HANDLER);
@@ -147,7 +154,8 @@ TEST(a_task_needs_privilege_of_its_descriptor_or_its_gate)
 TEST(a_16_bit_tss_switches_sixteen_bits)
 {
 	start();
-	test_gdt_set(&m, SEL_B, test_descriptor(TSS_B, 0x2b, SEG_P | SYSTEM_TSS16), 0);
+	test_gdt_set(&m, SEL_B,
+		     test_descriptor(TSS_B, 0x2b, SEG_P | SYSTEM_TSS16), 0);
 	test_write(&m, TSS_B + 0x0e, 0x1234, 2);
 	test_write(&m, TSS_B + 0x10, RFLAGS_ZF | 2, 2);
 	for (u32 i = 0; i < 8; i++)
@@ -171,7 +179,8 @@ TEST(a_16_bit_tss_switches_sixteen_bits)
 static void check_after(u32 offset, u16 value, u32 vector, u32 error)
 {
 	start();
-	test_gdt_set(&m, SEL_LDT, test_descriptor(0, 0xff, TEST_ATTR_DATA & ~SEG_P), 0);
+	test_gdt_set(&m, SEL_LDT,
+		     test_descriptor(0, 0xff, TEST_ATTR_DATA & ~SEG_P), 0);
 	test_write(&m, TSS_B + offset, value, 2);
 	check_error(&m, jmp_far(SEL_B), vector, error);
 	check(m.cpu.exception.trap);

@@ -84,10 +84,10 @@ static void expect_steps(u32 cpl, const char *code, const u8 *offset, u32 count,
 		print("  +%llx dr6 %llx\n", logged[i].ip - base, logged[i].dr6);
 }
 
-#define STEPS(cpl, code, name, ...)                                       \
-	do {                                                              \
-		static const u8 offsets[] = {__VA_ARGS__};                \
-		expect_steps(cpl, code, offsets, sizeof(offsets), name);  \
+#define STEPS(cpl, code, name, ...)                                      \
+	do {                                                             \
+		static const u8 offsets[] = {__VA_ARGS__};               \
+		expect_steps(cpl, code, offsets, sizeof(offsets), name); \
 	} while (0)
 
 /* --- single-stepping --- */
@@ -209,8 +209,8 @@ static void off(void)
 static void expect_hit(const char *code, u32 bits, u32 offset, const char *name)
 {
 	bool ok = bits ? log_count == 1 && logged[0].ip == (u64)code + offset &&
-				 (logged[0].dr6 & 0xf) == bits &&
-				 !(logged[0].dr6 & (DR6_BS | DR6_BD))
+				  (logged[0].dr6 & 0xf) == bits &&
+				  !(logged[0].dr6 & (DR6_BS | DR6_BD))
 		       : log_count == 0;
 
 	check(ok, "%s", name);
@@ -506,12 +506,15 @@ static void test_privileged(void)
 	static const struct {
 		const char *code, *name;
 	} list[] = {
-		{p_cli, "CLI"}, {p_sti, "STI"}, {p_hlt, "HLT"},
-		{p_clts, "CLTS"}, {p_invlpg, "INVLPG"}, {p_wbinvd, "WBINVD"},
-		{p_invd, "INVD"}, {p_rdmsr, "RDMSR"}, {p_wrmsr, "WRMSR"},
-		{p_cr0, "MOV CR0"}, {p_cr3, "MOV CR3"}, {p_cr8, "MOV CR8"},
-		{p_lgdt, "LGDT"}, {p_lidt, "LIDT"}, {p_lmsw, "LMSW"},
-		{p_swapgs, "SWAPGS"}, {p_rdpmc, "RDPMC"},
+		{p_cli, "CLI"},	      {p_sti, "STI"},
+		{p_hlt, "HLT"},	      {p_clts, "CLTS"},
+		{p_invlpg, "INVLPG"}, {p_wbinvd, "WBINVD"},
+		{p_invd, "INVD"},     {p_rdmsr, "RDMSR"},
+		{p_wrmsr, "WRMSR"},   {p_cr0, "MOV CR0"},
+		{p_cr3, "MOV CR3"},   {p_cr8, "MOV CR8"},
+		{p_lgdt, "LGDT"},     {p_lidt, "LIDT"},
+		{p_lmsw, "LMSW"},     {p_swapgs, "SWAPGS"},
+		{p_rdpmc, "RDPMC"},
 	};
 	word at = user_address(watched);
 
@@ -559,7 +562,7 @@ SNIPPET(in_s, "mov %edi, %edx; lea -64(%rsp), %rdi; insb");
 static void port_allow(u32 port, bool allow)
 {
 	if (allow)
-		tss[0].bitmap[port / 8] &= (u8)~(1u << port % 8);
+		tss[0].bitmap[port / 8] &= (u8) ~(1u << port % 8);
 	else
 		tss[0].bitmap[port / 8] |= (u8)(1u << port % 8);
 }

@@ -271,20 +271,21 @@ static const struct trap *v86(const void *code, u32 size, word flags)
 	frame[8] = 0x704;
 	__asm__ volatile("" : : : "memory");
 	return catch_call((void *)({
-		extern char v86_go[];
-		v86_go;
-	}), (word)frame, 0);
+				  extern char v86_go[];
+				  v86_go;
+			  }),
+			  (word)frame, 0);
 }
 __asm__("v86_go: mov 4(%esp), %esp; iret");
 
 /* Named bytes of 16-bit code. */
-#define V86(name, text)                                                     \
-	extern const char name[], name##_end[];                             \
-	__asm__(".pushsection .text.snippets\n.code16\n" #name ":" text     \
-		"\n" #name "_end:\n.code32\n.popsection");                  \
-	static const struct trap *go_##name(word flags)                     \
-	{                                                                   \
-		return v86(name, (u32)(name##_end - name), flags);          \
+#define V86(name, text)                                                 \
+	extern const char name[], name##_end[];                         \
+	__asm__(".pushsection .text.snippets\n.code16\n" #name ":" text \
+		"\n" #name "_end:\n.code32\n.popsection");              \
+	static const struct trap *go_##name(word flags)                 \
+	{                                                               \
+		return v86(name, (u32)(name##_end - name), flags);      \
 	}
 
 V86(v_cli, "cli")
@@ -316,7 +317,7 @@ V86(v_step, "nop; nop; int $0x80")
 static void port_allow(u32 port, bool allow)
 {
 	if (allow)
-		tss[0].bitmap[port / 8] &= (u8)~(1u << port % 8);
+		tss[0].bitmap[port / 8] &= (u8) ~(1u << port % 8);
 	else
 		tss[0].bitmap[port / 8] |= (u8)(1u << port % 8);
 }
@@ -527,8 +528,8 @@ static void test_task_refused(void)
 	check_eq(type_of(MAIN), 11, "the main task is still busy");
 }
 
-static void refused_inside(volatile u32 *field, u32 value, u32 vector, u32 error,
-			   const char *name)
+static void refused_inside(volatile u32 *field, u32 value, u32 vector,
+			   u32 error, const char *name)
 {
 	const struct trap *t;
 
@@ -553,7 +554,8 @@ static void test_task_inside(void)
 	other.trap = 1;
 	expect(at0(call_task, 0, 0), V_DB, 0, "T in the new TSS");
 	check_eq(last_trap()->dr6 & BIT(15), BIT(15), "BT");
-	check_eq(last_trap()->ip, (u32)task_iret, "before its first instruction");
+	check_eq(last_trap()->ip, (u32)task_iret,
+		 "before its first instruction");
 	main_again();
 	write_dr6(0xffff0ff0);
 	task_reset(task_iret);

@@ -281,7 +281,8 @@ static void test_call_gate(void)
 	expect(call_far(3, s | 3, far_call_there), V_GP, s,
 	       "a 16-bit call gate");
 	put_system(s, (u64)ldt, 103, 0x89 | DPL(3));
-	expect(call_far(3, s | 3, far_call_there), V_GP, s, "a far call to a TSS");
+	expect(call_far(3, s | 3, far_call_there), V_GP, s,
+	       "a far call to a TSS");
 }
 
 static const struct trap *call_code(u32 cpl, u32 selector, word offset)
@@ -332,8 +333,10 @@ SNIPPET(far_return_out, "pushq $0x2b; pushq %rbx; pushq %rdi; pushq %rsi; "
 static void lret_out(word ip, word sp)
 {
 	__asm__ volatile("push %0; push %1; push %2; push %3; lretq"
-			 : : "r"((word)SEL_USER_DATA), "r"(sp),
-			 "r"((word)SEL_USER_CODE), "r"(ip) : "memory");
+			 :
+			 : "r"((word)SEL_USER_DATA), "r"(sp),
+			   "r"((word)SEL_USER_CODE), "r"(ip)
+			 : "memory");
 }
 
 static void load_data(u32 ds, u32 es)
@@ -366,8 +369,8 @@ static void test_returns(void)
 	       "IRET with SS of CPL 0");
 	expect(iret_call(ip, SEL_USER_CODE, 2, sp, 0), V_GP, 0,
 	       "IRET to CPL 3 with a null SS");
-	expect(iret_call(ip, SEL_CODE | 3, 2, sp, SEL_USER_DATA), V_GP, SEL_CODE,
-	       "IRET with RPL above DPL");
+	expect(iret_call(ip, SEL_CODE | 3, 2, sp, SEL_USER_DATA), V_GP,
+	       SEL_CODE, "IRET with RPL above DPL");
 	expect(iret_call(ip, SEL_DATA, 2, sp, SEL_DATA), V_GP, SEL_DATA,
 	       "IRET to data");
 	expect(iret_call(ip, 0, 2, sp, SEL_DATA), V_GP, 0, "IRET to null");

@@ -18,13 +18,13 @@
 #define NX  BIT(63)
 #define ALL (P | RW | US)
 
-#define ERR_P  1
-#define ERR_W  2
-#define ERR_U  4
-#define ERR_R  8
-#define ERR_I  16
+#define ERR_P 1
+#define ERR_W 2
+#define ERR_U 4
+#define ERR_R 8
+#define ERR_I 16
 
-#define LOW_VA	BIT(40)		       /* PML4 entry 2 */
+#define LOW_VA	BIT(40)		      /* PML4 entry 2 */
 #define HIGH_VA 0xffffff0000000000ull /* PML4 entry 510 */
 #define MB2	0x200000ull
 #define GB	0x40000000ull
@@ -234,7 +234,8 @@ static void test_accessed_dirty(void)
 	(void)access(READ, 0, LOW_VA + 0x2000);
 	check_eq(pd[0] & D, 0, "bit 6 of a PDE that points to a table stays");
 	__asm__ volatile("lock cmpxchg %1, (%0)"
-			 : : "r"(LOW_VA + 0x3000), "r"(1ull), "a"(99ull)
+			 :
+			 : "r"(LOW_VA + 0x3000), "r"(1ull), "a"(99ull)
 			 : "memory", "cc");
 	check_eq(pt[3] & (A | D), A | D, "a failing CMPXCHG sets D");
 }
@@ -280,6 +281,27 @@ static void test_addresses(void)
 	gate_reset(V_SS);
 	t = access(FETCH, 0, BIT(47));
 	check_eq((u32)t->vector, V_GP, "a non-canonical call");
+	map_reset();
+}
+
+/* Where nothing answers, all bits read as ones: FF FF is no instruction. */
+static void test_holes(void)
+{
+	const struct trap *t;
+
+	map_reset();
+	pt[0] = 0xd0000000ull | ALL;
+	invlpg((void *)LOW_VA);
+	check_eq(*(volatile u64 *)LOW_VA, ~0ull, "a hole reads as ones");
+	t = access(FETCH, 3, LOW_VA);
+	check_eq((u32)t->vector, V_UD, "CPL 3 runs into a hole: #UD");
+	check_eq(t->ip, LOW_VA, "there");
+	pt[0] = (u64)page[0] | ALL;
+	pt[1] = 0xd0000000ull | ALL;
+	page[0][0xfff] = 0x66;
+	flush_all();
+	t = access(FETCH, 3, LOW_VA + 0xfff);
+	check_eq((u32)t->vector, V_UD, "over a hole's edge");
 	map_reset();
 }
 
@@ -537,7 +559,8 @@ static void write_cr4_at(word value)
 static void do_invpcid(u64 type, u64 *descriptor)
 {
 	__asm__ volatile("invpcid %1, %0"
-			 : : "r"(type), "m"(*(u64(*)[2])descriptor)
+			 :
+			 : "r"(type), "m"(*(u64(*)[2])descriptor)
 			 : "memory");
 }
 
@@ -588,8 +611,8 @@ static void test_pcid(void)
 	tag_pages();
 	map_reset();
 	write_cr3(cr3 | 8);
-	check_eq((u32)catch_call((void *)write_cr4_at, read_cr4() | CR4_PCIDE,
-				 0)->vector,
+	check_eq((u32)catch_call((void *)write_cr4_at, read_cr4() | CR4_PCIDE, 0)
+			 ->vector,
 		 V_GP, "setting PCIDE with CR3[11:0] set");
 	write_cr3(cr3);
 	write_cr4(read_cr4() | CR4_PCIDE);
@@ -666,6 +689,7 @@ void image_main(void)
 {
 	test_accessed_dirty();
 	test_addresses();
+	test_holes();
 	test_flush();
 	test_not_present();
 	test_large();

@@ -131,7 +131,8 @@ static void matrix_row(bool wp, enum kind kind, u32 cpl)
 		two_levels_map();
 		*entry = (*entry & ~(ALL | A | D)) | (bits & 7);
 		ok = as_judged(access(kind, cpl, VA + 0x321), judged, cpl,
-			       VA + 0x321) && ok;
+			       VA + 0x321) &&
+		     ok;
 		leaf = table[0] & (A | D);
 		ok = ok && (judged >= 0 ? !(leaf & D)
 					: leaf == (kind == WRITE ? A | D : A));
@@ -275,7 +276,8 @@ static void test_pdpte(void)
 
 	tag_pages();
 	pdpt[0][3] = 0;
-	check_eq(read_at(VA), 0x1000, "PDPTEs are registers: memory is not read");
+	check_eq(read_at(VA), 0x1000,
+		 "PDPTEs are registers: memory is not read");
 	flush();
 	check_eq((u32)access(READ, 0, VA)->vector, V_PF,
 		 "MOV CR3 loads them: not present");

@@ -5,7 +5,7 @@
 
 PRIV_DIR := tests/guest/priv
 PRIV_OUT := $(OUT)/guest/priv
-PRIV_64 := paging gates64 debug smp apic
+PRIV_64 := paging gates64 debug smp apic time power hostile
 PRIV_32 := paging32 gates32
 PRIV_IMAGES := $(addprefix $(PRIV_OUT)/,$(addsuffix .elf,$(PRIV_64) $(PRIV_32)))
 
@@ -20,6 +20,8 @@ PRIV_LIB_32 := start32 trap32 table32 runtime
 # What an image has beside its own .c and the library.
 PRIV_MORE_paging := access
 PRIV_MORE_apic := lib/apic lib/ap
+PRIV_MORE_hostile := lib/apic lib/ap
+PRIV_MORE_time := lib/apic lib/ap
 PRIV_MORE_smp := lib/apic lib/ap
 PRIV_MORE_paging32 := access32
 

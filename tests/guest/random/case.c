@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/guest/random/case.h"
 
-#define DATA_RUN(at)                                              \
-	{ (at), PAGE_DATA0, MAP_WRITE },                          \
-	{ (at) + PAGE_BYTES, PAGE_DATA1, MAP_WRITE },             \
-	{ (at) + 2 * PAGE_BYTES, PAGE_CONST, 0 }
+#define DATA_RUN(at)                                        \
+	{(at), PAGE_DATA0, MAP_WRITE},                      \
+		{(at) + PAGE_BYTES, PAGE_DATA1, MAP_WRITE}, \
+	{                                                   \
+		(at) + 2 * PAGE_BYTES, PAGE_CONST, 0        \
+	}
 
 const struct mapping mappings[] = {
-	{ AT_CODE, PAGE_CODE0, MAP_EXEC },
-	{ AT_CODE + PAGE_BYTES, PAGE_CODE1, MAP_EXEC },
+	{AT_CODE, PAGE_CODE0, MAP_EXEC},
+	{AT_CODE + PAGE_BYTES, PAGE_CODE1, MAP_EXEC},
 	DATA_RUN(AT_DATA),
 	DATA_RUN(AT_DATA32),
-	{ AT_TOP32, PAGE_DATA0, MAP_WRITE },
-	{ AT_TOP32 + PAGE_BYTES, PAGE_DATA1, MAP_WRITE },
+	{AT_TOP32, PAGE_DATA0, MAP_WRITE},
+	{AT_TOP32 + PAGE_BYTES, PAGE_DATA1, MAP_WRITE},
 	DATA_RUN(AT_DATA64),
-	{ AT_STACK, PAGE_STACK, MAP_WRITE },
+	{AT_STACK, PAGE_STACK, MAP_WRITE},
 };
 
 const u32 mapping_count = ARRAY_SIZE(mappings);

@@ -19,10 +19,12 @@
 
 /* Pages of the memory file. */
 enum {
-	PAGE_CODE0, PAGE_CODE1, /* readable, executable */
-	PAGE_DATA0, PAGE_DATA1, /* readable, writable */
-	PAGE_CONST,             /* readable, follows the data */
-	PAGE_STACK,             /* readable, writable */
+	PAGE_CODE0,
+	PAGE_CODE1, /* readable, executable */
+	PAGE_DATA0,
+	PAGE_DATA1, /* readable, writable */
+	PAGE_CONST, /* readable, follows the data */
+	PAGE_STACK, /* readable, writable */
 	PAGE_COUNT
 };
 #define MEMORY_BYTES (PAGE_COUNT * PAGE_BYTES)
@@ -30,8 +32,8 @@ enum {
 #define DATA_BYTES   (2 * PAGE_BYTES) /* the writable part */
 #define RUN_BYTES    (3 * PAGE_BYTES) /* with the read-only page */
 
-#define AT_CODE   0x10000000ull
-#define AT_DATA   0x20000000ull
+#define AT_CODE	  0x10000000ull
+#define AT_DATA	  0x20000000ull
 #define AT_STACK  0x30000000ull
 #define AT_DATA32 0xe0000000ull
 #define AT_TOP32  0xfffff000ull /* PAGE_DATA0, and PAGE_DATA1 behind 4 GiB */
@@ -56,13 +58,14 @@ extern const u32 mapping_count;
 #define NO_VECTOR 255
 
 /* [SDM1 3.4.3 "EFLAGS Register"]: what user mode can see and change. */
-#define FLAGS_SEEN (RFLAGS_ARITH | RFLAGS_DF | RFLAGS_AC | RFLAGS_NT | RFLAGS_ID)
+#define FLAGS_SEEN \
+	(RFLAGS_ARITH | RFLAGS_DF | RFLAGS_AC | RFLAGS_NT | RFLAGS_ID)
 
 struct state {
 	u64 gpr[16];
 	u64 rip, rflags;
 	u64 fs_base, gs_base;
-	u16 seg[6];             /* by enum insn_seg */
+	u16 seg[6]; /* by enum insn_seg */
 	u8 xsave[XSAVE_SIZE] __attribute__((aligned(64)));
 	/* How it ended. */
 	u8 vector;

@@ -8,9 +8,9 @@
 #include <ucontext.h>
 
 /* Where _fpstate says that an XSAVE header follows the legacy region. */
-#define FPSTATE_MAGIC1    0x46505853u
+#define FPSTATE_MAGIC1	  0x46505853u
 #define FPSTATE_MAGIC1_AT 464
-#define XSAVE_KEPT        464 /* the legacy bytes that are the processor's */
+#define XSAVE_KEPT	  464 /* the legacy bytes that are the processor's */
 
 /*
  * A case may have left AC, NT or ID set: the kernel clears only DF, TF and RF.
@@ -29,7 +29,7 @@ void child_signal(int signal, void *info, void *context);
 
 static const u8 greg_of[16] = {
 	REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
-	REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15,
+	REG_R8,	 REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15,
 };
 
 static struct shared *shared(void)
@@ -39,7 +39,10 @@ static struct shared *shared(void)
 
 static void copy(void *to, const void *from, u64 size)
 {
-	__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(size) : : "memory");
+	__asm__ volatile("rep movsb"
+			 : "+D"(to), "+S"(from), "+c"(size)
+			 :
+			 : "memory");
 }
 
 static s64 system_call(s64 number, u64 a, u64 b, u64 c, u64 d)
@@ -123,8 +126,8 @@ static void frame_load(struct shared *s, ucontext_t *frame)
 		gregs[greg_of[i]] = (greg_t)in->gpr[i];
 	gregs[REG_RIP] = (greg_t)in->rip;
 	gregs[REG_EFL] = (greg_t)in->rflags;
-	gregs[REG_CSGSFS] = (greg_t)((u64)in->seg[SEG_CS] |
-				     (u64)in->seg[SEG_SS] << 48);
+	gregs[REG_CSGSFS] =
+		(greg_t)((u64)in->seg[SEG_CS] | (u64)in->seg[SEG_SS] << 48);
 	copy(fp, in->xsave, XSAVE_KEPT);
 	*features |= XCR0_X87 | XCR0_SSE;
 	if (s->has_avx) {
@@ -142,8 +145,8 @@ static void wait_for_batch(struct shared *s)
 	__atomic_store_n(&s->turn, TURN_PARENT, __ATOMIC_SEQ_CST);
 	(void)system_call(SYS_futex, (u64)(uintptr_t)&s->turn, FUTEX_WAKE, 1, 0);
 	while (__atomic_load_n(&s->turn, __ATOMIC_SEQ_CST) == TURN_PARENT)
-		(void)system_call(SYS_futex, (u64)(uintptr_t)&s->turn, FUTEX_WAIT,
-				  TURN_PARENT, 0);
+		(void)system_call(SYS_futex, (u64)(uintptr_t)&s->turn,
+				  FUTEX_WAIT, TURN_PARENT, 0);
 }
 
 void child_signal(int signal, void *info, void *context)
@@ -159,8 +162,9 @@ void child_signal(int signal, void *info, void *context)
 		s->running = false;
 		s->index++;
 	}
-	copy(&magic, (const u8 *)(void *)frame->uc_mcontext.fpregs +
-			     FPSTATE_MAGIC1_AT, sizeof(magic));
+	copy(&magic,
+	     (const u8 *)(void *)frame->uc_mcontext.fpregs + FPSTATE_MAGIC1_AT,
+	     sizeof(magic));
 	if (magic != FPSTATE_MAGIC1) {
 		s->no_xsave = true;
 		leave();

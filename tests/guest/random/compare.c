@@ -8,16 +8,17 @@
 #include <Zydis/Zydis.h>
 #endif
 
-#define XSAVE_BV 512 /* XSTATE_BV, the header's first field */
+#define XSAVE_BV	 512 /* XSTATE_BV, the header's first field */
 #define MEMORY_LINES_MAX 12
-#define KERNEL_FIRST 0x7ffffffff000ull /* to Linux, all from here on is */
+#define KERNEL_FIRST	 0x7ffffffff000ull /* to Linux, all from here on is */
 
 static const char *const gpr_names[16] = {
 	"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
 	"r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15",
 };
 
-static const char *const segment_names[6] = {"es", "cs", "ss", "ds", "fs", "gs"};
+static const char *const segment_names[6] = {"es", "cs", "ss",
+					     "ds", "fs", "gs"};
 
 /* One comparison under way. */
 struct comparison {
@@ -25,7 +26,8 @@ struct comparison {
 	u32 differs;
 };
 
-static void field(struct comparison *cmp, u32 kind, const char *name, u64 got, u64 want)
+static void field(struct comparison *cmp, u32 kind, const char *name, u64 got,
+		  u64 want)
 {
 	if (got == want)
 		return;
@@ -41,15 +43,16 @@ static void bytes_print(FILE *out, const u8 *bytes, u32 size)
 		fprintf(out, "%02x%s", bytes[i], i && i % 8 == 0 ? "_" : "");
 }
 
-static void bytes_field(struct comparison *cmp, u32 kind, const char *name, u32 index,
-			const u8 *got, const u8 *want, u32 size)
+static void bytes_field(struct comparison *cmp, u32 kind, const char *name,
+			u32 index, const u8 *got, const u8 *want, u32 size)
 {
 	if (!memcmp(got, want, size))
 		return;
 	cmp->differs |= kind;
 	if (!cmp->out)
 		return;
-	fprintf(cmp->out, "  %s%-*u engine ", name, (int)(12 - strlen(name)), index);
+	fprintf(cmp->out, "  %s%-*u engine ", name, (int)(12 - strlen(name)),
+		index);
 	bytes_print(cmp->out, got, size);
 	fprintf(cmp->out, "\n               cpu    ");
 	bytes_print(cmp->out, want, size);
@@ -93,17 +96,17 @@ static void pointers_cut(u8 *xsave)
 
 /*
  * A fault on a kernel address always says "protection" to the process, so that
- * it cannot tell what is mapped there; and an interrupt in between makes null
- * selectors 0.
+ * it cannot tell what is mapped there; an interrupt in between makes null
+ * selectors 0; and what 64-bit registers hold beyond 32-bit code's is open.
  */
-static void outcome_normalize(struct state *state, enum code_size code)
+static void outcome_normalize(struct state *state)
 {
 	if (state->vector == VECTOR_PF && state->cr2 >= KERNEL_FIRST)
 		state->error |= PF_PRESENT;
 	for (u32 i = 0; i < 6; i++)
 		if (!(state->seg[i] & ~3))
 			state->seg[i] = 0;
-	for (u32 i = 0; code != CODE_64 && i < 16; i++)
+	for (u32 i = 0; state->seg[SEG_CS] == SELECTOR_CODE32 && i < 16; i++)
 		state->gpr[i] = i < 8 ? (u32)state->gpr[i] : 0;
 }
 
@@ -125,13 +128,16 @@ static void compare_general(struct comparison *cmp, const struct random_case *c,
 
 	for (u32 i = 0; i < 16; i++)
 		if (!(c->host_values >> i & 1))
-			field(cmp, DIFFERS_GPR, gpr_names[i], got->gpr[i], want->gpr[i]);
-	field(cmp, DIFFERS_FLAGS, "rflags", got->rflags & FLAGS_SEEN & ~undefined,
+			field(cmp, DIFFERS_GPR, gpr_names[i], got->gpr[i],
+			      want->gpr[i]);
+	field(cmp, DIFFERS_FLAGS, "rflags",
+	      got->rflags & FLAGS_SEEN & ~undefined,
 	      want->rflags & FLAGS_SEEN & ~undefined);
 	field(cmp, DIFFERS_UNDEFINED, "(undefined)", got->rflags & undefined,
 	      want->rflags & undefined);
 	for (u32 i = 0; i < 6; i++)
-		field(cmp, DIFFERS_SEGMENTS, segment_names[i], got->seg[i], want->seg[i]);
+		field(cmp, DIFFERS_SEGMENTS, segment_names[i], got->seg[i],
+		      want->seg[i]);
 	field(cmp, DIFFERS_SEGMENTS, "fs base", got->fs_base, want->fs_base);
 	field(cmp, DIFFERS_SEGMENTS, "gs base", got->gs_base, want->gs_base);
 }
@@ -150,12 +156,13 @@ static void compare_xsave(struct comparison *cmp, const u8 *got, const u8 *want)
 		const char *name;
 		u32 at, size;
 	} words[] = {
-		{"fcw", 0, 2}, {"fsw", 2, 2}, {"ftw", 4, 1}, {"fop", 6, 2},
-		{"fip", 8, 8}, {"fdp", 16, 8},
+		{"fcw", 0, 2}, {"fsw", 2, 2}, {"ftw", 4, 1},
+		{"fop", 6, 2}, {"fip", 8, 8}, {"fdp", 16, 8},
 	};
 
 	for (u32 i = 0; i < ARRAY_SIZE(words); i++)
-		field(cmp, DIFFERS_X87, words[i].name, get(got + words[i].at, words[i].size),
+		field(cmp, DIFFERS_X87, words[i].name,
+		      get(got + words[i].at, words[i].size),
 		      get(want + words[i].at, words[i].size));
 	for (u32 i = 0; i < 8; i++)
 		bytes_field(cmp, DIFFERS_X87, "st", i, got + XSAVE_ST + 16 * i,
@@ -163,24 +170,27 @@ static void compare_xsave(struct comparison *cmp, const u8 *got, const u8 *want)
 	field(cmp, DIFFERS_VECTOR, "mxcsr", get(got + XSAVE_MXCSR, 4),
 	      get(want + XSAVE_MXCSR, 4));
 	for (u32 i = 0; i < 16; i++)
-		bytes_field(cmp, DIFFERS_VECTOR, "xmm", i, got + XSAVE_XMM + 16 * i,
-			    want + XSAVE_XMM + 16 * i, 16);
+		bytes_field(cmp, DIFFERS_VECTOR, "xmm", i,
+			    got + XSAVE_XMM + 16 * i, want + XSAVE_XMM + 16 * i,
+			    16);
 	for (u32 i = 0; i < 16; i++)
-		bytes_field(cmp, DIFFERS_VECTOR, "ymm high ", i, got + XSAVE_YMMH + 16 * i,
+		bytes_field(cmp, DIFFERS_VECTOR, "ymm high ", i,
+			    got + XSAVE_YMMH + 16 * i,
 			    want + XSAVE_YMMH + 16 * i, 16);
 }
 
 static void compare_memory(struct comparison *cmp, const u8 *got, const u8 *want)
 {
-	static const char *const pages[] = {"code0+", "code1+", "data0+", "data1+",
-					    "const+", "stack+"};
+	static const char *const pages[] = {"code0+", "code1+", "data0+",
+					    "data1+", "const+", "stack+"};
 	u32 lines = 0;
 
 	if (!memcmp(got, want, MEMORY_BYTES))
 		return;
 	cmp->differs |= DIFFERS_MEMORY;
 	for (u32 at = 0; at < MEMORY_BYTES && cmp->out; at += 8) {
-		if (!memcmp(got + at, want + at, 8) || lines++ >= MEMORY_LINES_MAX)
+		if (!memcmp(got + at, want + at, 8) ||
+		    lines++ >= MEMORY_LINES_MAX)
 			continue;
 		fprintf(cmp->out, "  %s%03x   engine %016llx  cpu %016llx\n",
 			pages[at / PAGE_BYTES], at % PAGE_BYTES,
@@ -188,10 +198,12 @@ static void compare_memory(struct comparison *cmp, const u8 *got, const u8 *want
 			(unsigned long long)get(want + at, 8));
 	}
 	if (lines > MEMORY_LINES_MAX && cmp->out)
-		fprintf(cmp->out, "  ... %u more words\n", lines - MEMORY_LINES_MAX);
+		fprintf(cmp->out, "  ... %u more words\n",
+			lines - MEMORY_LINES_MAX);
 }
 
-u32 compare_case(const struct random_case *c, const struct slot *native, FILE *out)
+u32 compare_case(const struct random_case *c, const struct slot *native,
+		 FILE *out)
 {
 	struct comparison cmp = {.out = out};
 	const struct case_step *last = &c->step[c->step_count - 1];
@@ -199,16 +211,17 @@ u32 compare_case(const struct random_case *c, const struct slot *native, FILE *o
 
 	if (c->broken || !native->ran) {
 		if (out)
-			fprintf(out, "  %s\n", c->broken ?
-				"the engine did what no processor does" :
-				"the bare CPU did not come to an end");
+			fprintf(out, "  %s\n",
+				c->broken
+					? "the engine did what no processor does"
+					: "the bare CPU did not come to an end");
 		return DIFFERS_HUNG;
 	}
 	xsave_complete(want.xsave);
 	pointers_cut(got.xsave);
 	pointers_cut(want.xsave);
-	outcome_normalize(&got, c->code);
-	outcome_normalize(&want, c->code);
+	outcome_normalize(&got);
+	outcome_normalize(&want);
 	compare_fault(&cmp, &got, &want);
 	compare_general(&cmp, c, &got, &want);
 	if (!last->faulted || !row_fault_is_partial(&last->insn))
@@ -219,9 +232,9 @@ u32 compare_case(const struct random_case *c, const struct slot *native, FILE *o
 
 void compare_format(u32 differs, char *text, u32 size)
 {
-	static const char *const names[] = {"fault", "rip", "gpr", "flags", "segments",
-					    "x87", "vector", "memory", "undefined",
-					    "hung"};
+	static const char *const names[] = {
+		"fault", "rip",	   "gpr",    "flags",	  "segments",
+		"x87",	 "vector", "memory", "undefined", "hung"};
 	u32 used = 0;
 
 	text[0] = '\0';
@@ -233,12 +246,14 @@ void compare_format(u32 differs, char *text, u32 size)
 
 /* ---- the case ---- */
 
-static void disassemble(const struct case_step *s, enum code_size code, FILE *out)
+static void disassemble(const struct case_step *s, enum code_size code,
+			FILE *out)
 {
 #if HAVE_ZYDIS
 	ZydisDisassembledInstruction text;
-	ZydisMachineMode mode = code == CODE_64 ? ZYDIS_MACHINE_MODE_LONG_64
-						: ZYDIS_MACHINE_MODE_LONG_COMPAT_32;
+	ZydisMachineMode mode = code == CODE_64
+					? ZYDIS_MACHINE_MODE_LONG_64
+					: ZYDIS_MACHINE_MODE_LONG_COMPAT_32;
 
 	if (ZYAN_SUCCESS(ZydisDisassembleIntel(mode, s->rip, s->bytes,
 					       sizeof(s->bytes), &text)))
@@ -268,9 +283,11 @@ static void print_step(const struct case_step *s, enum code_size code, FILE *out
 static void print_state(const struct state *in, FILE *out)
 {
 	for (u32 i = 0; i < 16; i++)
-		fprintf(out, "%s%-3s %016llx%s", i % 4 ? " " : "  ", gpr_names[i],
-			(unsigned long long)in->gpr[i], i % 4 == 3 ? "\n" : "");
-	fprintf(out, "  rflags %06llx mxcsr %04llx fcw %04llx fsw %04llx ftw %02llx "
+		fprintf(out, "%s%-3s %016llx%s", i % 4 ? " " : "  ",
+			gpr_names[i], (unsigned long long)in->gpr[i],
+			i % 4 == 3 ? "\n" : "");
+	fprintf(out,
+		"  rflags %06llx mxcsr %04llx fcw %04llx fsw %04llx ftw %02llx "
 		"fs %x:%llx gs %x:%llx ds %x es %x\n",
 		(unsigned long long)in->rflags,
 		(unsigned long long)get(in->xsave + XSAVE_MXCSR, 4),
@@ -278,7 +295,8 @@ static void print_state(const struct state *in, FILE *out)
 		(unsigned long long)get(in->xsave + 2, 2),
 		(unsigned long long)get(in->xsave + 4, 1), in->seg[SEG_FS],
 		(unsigned long long)in->fs_base, in->seg[SEG_GS],
-		(unsigned long long)in->gs_base, in->seg[SEG_DS], in->seg[SEG_ES]);
+		(unsigned long long)in->gs_base, in->seg[SEG_DS],
+		in->seg[SEG_ES]);
 }
 
 /* The vector registers that the last instructions name, and the x87 stack. */
@@ -313,11 +331,12 @@ void compare_print_case(const struct random_case *c, u64 seed, FILE *out)
 {
 	fprintf(out, "case %llu of seed %llu, %u-bit code, %s:\n",
 		(unsigned long long)c->number, (unsigned long long)seed,
-		c->code == CODE_64 ? 64 : 32, c->blocks ? "in blocks" : "one by one");
+		c->code == CODE_64 ? 64 : 32,
+		c->blocks ? "in blocks" : "one by one");
 	for (u32 i = 0; i < c->step_count; i++)
 		print_step(&c->step[i], c->code, out);
-	fprintf(out, "  ends by exception %u, error %x, address %llx\n", c->out.vector,
-		c->out.error, (unsigned long long)c->out.cr2);
+	fprintf(out, "  ends by exception %u, error %x, address %llx\n",
+		c->out.vector, c->out.error, (unsigned long long)c->out.cr2);
 	print_state(&c->in, out);
 	print_vectors(c, out);
 }

@@ -18,14 +18,15 @@ enum {
 	DIFFERS_VECTOR = 1 << 6,
 	DIFFERS_MEMORY = 1 << 7,
 	DIFFERS_UNDEFINED = 1 << 8, /* only flags that the manual leaves open */
-	DIFFERS_HUNG = 1 << 9,      /* one side did not come to an end */
+	DIFFERS_HUNG = 1 << 9,	    /* one side did not come to an end */
 };
 
 /*
  * Compares the interpreter's outcome, which stands in *c, with the bare CPU's.
  * With `out` the differing fields are printed, both values side by side.
  */
-u32 compare_case(const struct random_case *c, const struct slot *native, FILE *out);
+u32 compare_case(const struct random_case *c, const struct slot *native,
+		 FILE *out);
 
 /* "fault rip gpr". */
 void compare_format(u32 differs, char *text, u32 size);

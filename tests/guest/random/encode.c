@@ -30,8 +30,9 @@ u64 encode_target(struct rng *rng, enum code_size code, u32 size)
 	if (kind < 84)
 		return run - into;
 	if (kind < 93) /* unmapped */
-		return run + RUN_BYTES + (rng_below(rng, PAGE_BYTES - 64) &
-					  (rng_percent(rng, 70) ? ~63u : ~0u));
+		return run + RUN_BYTES +
+		       (rng_below(rng, PAGE_BYTES - 64) &
+			(rng_percent(rng, 70) ? ~63u : ~0u));
 	if (kind < 96)
 		return AT_CODE + rng_below(rng, CODE_BYTES);
 	if (code != CODE_64)
@@ -124,7 +125,8 @@ static bool try_base(struct encoding *e, u64 ea, u32 base, u32 index, u32 scale,
 	if (e->first && base != index && !(e->reserved >> base & 1)) {
 		disp = random_displacement(e->rng);
 		needed = (ea - sum - disp) & mask;
-		if (mask != ~0ull && e->code == CODE_64 && rng_percent(e->rng, 50))
+		if (mask != ~0ull && e->code == CODE_64 &&
+		    rng_percent(e->rng, 50))
 			needed |= rng_next(e->rng) << 32;
 		if (base == RSP && !rng_percent(e->rng, 30))
 			return false;
@@ -135,7 +137,8 @@ static bool try_base(struct encoding *e, u64 ea, u32 base, u32 index, u32 scale,
 		disp = (u64)(s64)(s32)disp;
 	if (disp != (u64)(s64)(s32)disp)
 		return false;
-	if (vector || index != 4 || (base & 7) == RSP || rng_percent(e->rng, 10)) {
+	if (vector || index != 4 || (base & 7) == RSP ||
+	    rng_percent(e->rng, 10)) {
 		set_sib(e, base, index, scale);
 	} else {
 		e->modrm = (u8)((e->modrm & ~7) | (base & 7));
@@ -177,7 +180,8 @@ static void address_wide(struct encoding *e, u64 ea, bool vector)
 		index = 4;
 		scale = rng_percent(e->rng, 80) ? 0 : scale;
 	}
-	for (u32 i = 0; i < 12 && (e->first ? !rng_percent(e->rng, 10) : true); i++) {
+	for (u32 i = 0; i < 12 && (e->first ? !rng_percent(e->rng, 10) : true);
+	     i++) {
 		if (i > 6 && !vector) {
 			index = 4;
 			scale = 0;
@@ -203,10 +207,17 @@ static void address_16(struct encoding *e)
 static u32 operand_bytes(const struct insn_row *row)
 {
 	switch (row->id) {
-	case INSN_FXSAVE: case INSN_FXRSTOR: case INSN_XSAVE: case INSN_XRSTOR:
-	case INSN_XSAVEC: case INSN_XSAVEOPT: case INSN_FNSAVE: case INSN_FRSTOR:
+	case INSN_FXSAVE:
+	case INSN_FXRSTOR:
+	case INSN_XSAVE:
+	case INSN_XRSTOR:
+	case INSN_XSAVEC:
+	case INSN_XSAVEOPT:
+	case INSN_FNSAVE:
+	case INSN_FRSTOR:
 		return 576;
-	case INSN_FLDENV: case INSN_FNSTENV:
+	case INSN_FLDENV:
+	case INSN_FNSTENV:
 		return 28;
 	case INSN_MOVDIR64B:
 		return 64;
@@ -260,7 +271,9 @@ static void draw_vex(struct encoding *e)
 	e->l = (u8)rng_below(rng, 2);
 	if (attr & (ROW_VEX_L0 | ROW_VEX_L1))
 		e->l = !!(attr & ROW_VEX_L1);
-	e->vvvv = attr & ROW_NO_VVVV ? 0 : (u8)rng_below(rng, e->code == CODE_64 ? 16 : 8);
+	e->vvvv = attr & ROW_NO_VVVV
+			  ? 0
+			  : (u8)rng_below(rng, e->code == CODE_64 ? 16 : 8);
 	if (!rng_percent(rng, 3))
 		return;
 	e->illegal = true;
@@ -306,7 +319,8 @@ static void draw_modrm(struct encoding *e)
 	e->modrm = (u8)(0xc0 | reg << 3 | rm);
 	if (row->id == INSN_MOV_TO_SEG && rng_percent(e->rng, 90))
 		e->r = 0;
-	if (row->attr & ROW_MEM_ONLY || (takes_memory && rng_percent(e->rng, 60))) {
+	if (row->attr & ROW_MEM_ONLY ||
+	    (takes_memory && rng_percent(e->rng, 60))) {
 		e->x = e->b = 0;
 		encode_memory(e);
 	}
@@ -388,7 +402,8 @@ void encode_row(struct encoding *e)
 {
 	u32 disp_at;
 
-	e->opcode = (u8)(e->row->opcode + rng_below(e->rng, e->row->opcode_span));
+	e->opcode =
+		(u8)(e->row->opcode + rng_below(e->rng, e->row->opcode_span));
 	e->has_modrm = row_has_modrm(e->row);
 	draw_prefixes(e);
 	draw_rex(e);
@@ -414,7 +429,8 @@ void encode_row(struct encoding *e)
 		struct insn in;
 		u32 relative;
 
-		if (decode_insn(e->bytes, ENCODING_BYTES, e->code, &in) != DECODE_OK)
+		if (decode_insn(e->bytes, ENCODING_BYTES, e->code, &in) !=
+		    DECODE_OK)
 			return;
 		relative = (u32)(e->disp - e->rip - in.len);
 		memcpy(e->bytes + disp_at, &relative, sizeof(relative));

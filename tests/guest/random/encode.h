@@ -9,18 +9,18 @@
 
 struct encoding {
 	struct rng *rng;
-	struct x86_cpu *cpu;  /* the registers as they are */
+	struct x86_cpu *cpu; /* the registers as they are */
 	const struct insn_row *row;
 	enum code_size code;
 	u64 rip;
-	bool first;           /* registers may be set */
-	u32 reserved;         /* ... but for these */
-	bool illegal;         /* made so that it is #UD */
+	bool first;   /* registers may be set */
+	u32 reserved; /* ... but for these */
+	bool illegal; /* made so that it is #UD */
 
 	/* Prefixes and fields. */
 	bool opsize, addrsize, lock;
-	u8 rep;               /* 0, f2 or f3, not the mandatory one */
-	u8 segment;           /* the prefix, or 0 */
+	u8 rep;	    /* 0, f2 or f3, not the mandatory one */
+	u8 segment; /* the prefix, or 0 */
 	bool rex_forced;
 	u8 w, r, x, b, l, vvvv;
 	u8 opcode, modrm, sib;
@@ -28,10 +28,10 @@ struct encoding {
 	u8 disp_bytes;
 	bool rip_relative;
 	u64 disp;
-	u64 target;           /* the linear address aimed at */
+	u64 target; /* the linear address aimed at */
 
 	u8 bytes[ENCODING_BYTES];
-	u32 size;             /* up to where an immediate would begin */
+	u32 size; /* up to where an immediate would begin */
 };
 
 /* Draws an encoding of the row; bytes behind its end are an immediate's. */

@@ -23,7 +23,7 @@ struct making {
 	struct rng rng;
 	u8 filled[CODE_BYTES]; /* code bytes that belong to an instruction */
 	u32 made, wanted;
-	u32 taint;             /* flags that are undefined now */
+	u32 taint; /* flags that are undefined now */
 };
 
 /* ---- life ---- */
@@ -100,17 +100,31 @@ static bool is_xsave(u16 id)
 	       id == INSN_XRSTOR;
 }
 
+/* The byte at a linear address; 0 where nothing is. */
+static u8 memory_byte(const struct making *m, u64 address)
+{
+	for (u32 i = 0; i < mapping_count; i++)
+		if ((address & ~4095ull) == mappings[i].address)
+			return tier0_memory(
+				m->g->tier0)[mappings[i].page * PAGE_BYTES +
+					     (address & 4095)];
+	return 0;
+}
+
 /*
- * Components that the host has and the engine does not must stay out. One that
- * holds its initial state may or may not count as in use. [SDM1 13.6
- * "Processor Tracking of XSAVE-Managed State"]
+ * Components that the host has and the engine does not must stay out, of the
+ * request and of what is restored. One that holds its initial state may or may
+ * not count as in use. [SDM1 13.6 "Processor Tracking of XSAVE-Managed State"]
  */
-static bool xsave_comparable(const struct making *m, u16 id)
+static bool xsave_comparable(const struct making *m, const struct insn *in)
 {
 	const struct x86_cpu *cpu = tier0_cpu(m->g->tier0);
+	u64 area = operand_linear(cpu, in) + XSAVE_HEADER;
 	u64 mask = (u32)cpu->gpr[RAX] | cpu->gpr[RDX] << 32;
 
-	if (id != INSN_XRSTOR && fpu_in_use(cpu) != cpu->xcr0)
+	for (u32 i = 0; i < 16 && in->id == INSN_XRSTOR; i++)
+		mask |= (u64)memory_byte(m, area + i) << (i % 8 * 8);
+	if (in->id != INSN_XRSTOR && fpu_in_use(cpu) != cpu->xcr0)
 		return false;
 	return !(mask & m->g->host_xcr0 & ~cpu->xcr0);
 }
@@ -126,16 +140,16 @@ static bool has_pieces(const struct insn_row *row)
 }
 
 /*
- * An IRET whose frame has a field in two pages, the second unmapped, never ends
- * where a hypervisor completes it for the CPU.
+ * IRET that sets AC and has a misaligned frame: it is #AC with AC still clear,
+ * which Linux takes for a split lock's and has it tried again, for ever.
  */
-static bool iret_straddles(const struct making *m, const struct insn *in)
+static bool iret_hangs(const struct making *m, const struct insn *in)
 {
 	u64 sp = tier0_cpu(m->g->tier0)->gpr[RSP];
 	u32 size = 1u << in->op_size;
 
-	return in->id == INSN_IRET && sp & (size - 1) &&
-	       (sp & 4095) + 5 * size > PAGE_BYTES;
+	return in->id == INSN_IRET && size > 2 && sp & (size - 1) &&
+	       memory_byte(m, sp + 2 * size + 2) & (RFLAGS_AC >> 16);
 }
 
 /*
@@ -167,7 +181,8 @@ static bool undefined_for_good(const struct encoding *e)
 	return AT_CODE + CODE_BYTES - e->rip >= INSN_LEN_MAX;
 }
 
-static bool acceptable(struct making *m, const struct encoding *e, struct insn *ret)
+static bool acceptable(struct making *m, const struct encoding *e,
+		       struct insn *ret)
 {
 	const struct insn_row *row;
 
@@ -179,16 +194,22 @@ static bool acceptable(struct making *m, const struct encoding *e, struct insn *
 		return undefined_for_good(e);
 	case DECODE_TOO_LONG:
 		ret->len = 0;
-		return true;
+		return AT_CODE + CODE_BYTES - e->rip > 2 * INSN_LEN_MAX;
 	default:
 		return false;
 	}
 	row = &insn_rows[ret->row];
 	if (row_excluded(m->g->tier0, ret->row) || row->flags_read & m->taint)
 		return false;
-	if (area_wraps(m, ret) || iret_straddles(m, ret))
+	return true;
+}
+
+/* With the registers and the memory that it will find. */
+static bool comparable(const struct making *m, const struct insn *in)
+{
+	if (area_wraps(m, in) || iret_hangs(m, in))
 		return false;
-	return !is_xsave(ret->id) || xsave_comparable(m, ret->id);
+	return !is_xsave(in->id) || xsave_comparable(m, in);
 }
 
 static void place(struct making *m, const u8 *bytes, u32 size)
@@ -209,11 +230,17 @@ static bool make_one(struct making *m, struct rng *rng)
 {
 	struct x86_cpu *cpu = tier0_cpu(m->g->tier0);
 	struct encoding e = {
-		.rng = rng, .cpu = cpu, .code = cpu->code, .rip = RIP(cpu),
-		.row = &insn_rows[draw_row(m)], .first = !m->made,
+		.rng = rng,
+		.cpu = cpu,
+		.code = cpu->code,
+		.rip = RIP(cpu),
+		.row = &insn_rows[draw_row(m)],
+		.first = !m->made,
 	};
 	struct preparation p = {
-		.e = &e, .state = &m->c->out, .xsave = cpu->xsave.bytes,
+		.e = &e,
+		.state = &m->c->out,
+		.xsave = cpu->xsave.bytes,
 		.memory = {m->c->before, tier0_memory(m->g->tier0)},
 	};
 	struct insn in;
@@ -227,6 +254,8 @@ static bool make_one(struct making *m, struct rng *rng)
 		prepare_tail(&p, &in);
 	if (in.len && e.first)
 		prepare_after(&p, &in);
+	if (in.len && !comparable(m, &in))
+		return false;
 	place(m, e.bytes, in.len ? in.len : INSN_LEN_MAX);
 	if (in.len && row_host_values(&in))
 		m->wanted = m->made + 1; /* what follows would use them */
@@ -257,7 +286,8 @@ static void taint_flags(struct making *m, const struct insn *in)
 	m->taint |= row->flags_undefined;
 }
 
-static void note_step(struct making *m, const struct insn *in, u64 rip, enum step step)
+static void note_step(struct making *m, const struct insn *in, u64 rip,
+		      enum step step)
 {
 	struct random_case *c = m->c;
 	struct case_step *s = &c->step[c->step_count];
@@ -318,12 +348,15 @@ static bool run(struct making *m)
 		note_step(m, &in, rip, step);
 		if (cpu->rflags & RFLAGS_TF)
 			return false;
+		if (step != STEP_BAD_FETCH && row_excluded(g->tier0, in.row))
+			return false; /* a branch led into another's bytes */
 	}
 	c->broken = step == STEP_BROKEN;
 	c->flags_undefined = m->taint;
 	tier0_save(g->tier0, &c->out);
 	memcpy(c->after, tier0_memory(g->tier0), MEMORY_BYTES);
-	return c->out.vector != VECTOR_PF || !native_is_mapped(g->native, c->out.cr2);
+	return c->out.vector != VECTOR_PF ||
+	       !native_is_mapped(g->native, c->out.cr2);
 }
 
 bool generate_rerun(struct generator *g, struct random_case *c)
@@ -356,7 +389,8 @@ bool generate_case(struct generator *g, u64 number, struct random_case *ret)
 		     ret->before);
 	ret->in.rip = draw_rip(&m.rng);
 	ret->blocks = rng_percent(&m.rng, 50);
-	m.wanted = rng_percent(&m.rng, 45) ? 1 : 1 + rng_below(&m.rng, SEQUENCE_MAX);
+	m.wanted = rng_percent(&m.rng, 45) ? 1
+					   : 1 + rng_below(&m.rng, SEQUENCE_MAX);
 	if (rng_percent(&m.rng, 30))
 		tlb_flush(tier0_cpu(g->tier0), true);
 	tier0_load(g->tier0, &ret->in, ret->before);

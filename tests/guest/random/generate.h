@@ -33,7 +33,7 @@ struct snapshot {
 struct random_case {
 	u64 number;
 	enum code_size code;
-	bool blocks;        /* the interpreter runs it through its block cache */
+	bool blocks; /* the interpreter runs it through its block cache */
 	struct state in;
 	u8 before[MEMORY_BYTES]; /* the code included */
 	/* What the interpreter made of it. */
@@ -43,22 +43,22 @@ struct random_case {
 	struct case_step step[STEPS_MAX];
 	u32 flags_undefined; /* RFLAGS bits that the manual leaves open */
 	u32 host_values;     /* registers that hold the host's own values */
-	bool broken;         /* the interpreter did what no processor does */
+	bool broken;	     /* the interpreter did what no processor does */
 };
 
 struct generator {
-	struct tier0 *tier0;          /* borrowed */
-	const struct native *native;  /* borrowed */
+	struct tier0 *tier0;	     /* borrowed */
+	const struct native *native; /* borrowed */
 	u64 seed;
 	u64 host_xcr0;
 	bool has_fsgsbase;
-	u32 only_row;                 /* insn_row_count: none */
+	u32 only_row; /* insn_row_count: none */
 	u32 code_count;
-	enum code_size code[4];       /* modes, in turns */
-	u32 eligible_count[3];        /* by enum code_size */
-	u16 *eligible[3];             /* owned */
-	u8 *pool;                     /* owned */
-	struct snapshot *snapshots;   /* borrowed; NULL: none are kept */
+	enum code_size code[4];	    /* modes, in turns */
+	u32 eligible_count[3];	    /* by enum code_size */
+	u16 *eligible[3];	    /* owned */
+	u8 *pool;		    /* owned */
+	struct snapshot *snapshots; /* borrowed; NULL: none are kept */
 };
 
 int must_check generator_init(struct generator *g, struct tier0 *tier0,

@@ -17,12 +17,12 @@
 #include "base/str.h"
 #include "tests/guest/random/compare.h"
 
-#define CASES_DEFAULT  100000
-#define CASES_JUDGED   100000 /* fewer need not meet every row and exception */
-#define SHOWN_MAX      20     /* mismatches printed in full; later ones: a line */
-#define CONFIRMATIONS  3
-#define KINDS_MAX      512
-#define BATCH_MAX      (SLOTS_MAX - 1)
+#define CASES_DEFAULT 100000
+#define CASES_JUDGED  100000 /* fewer need not meet every row and exception */
+#define SHOWN_MAX     20 /* mismatches printed in full; later ones: a line */
+#define CONFIRMATIONS 3
+#define KINDS_MAX     512
+#define BATCH_MAX     (SLOTS_MAX - 1)
 
 /* Mismatches of one row that look alike: one is printed, all are counted. */
 struct kind {
@@ -37,7 +37,7 @@ struct run {
 	struct generator generator;
 	struct random_case *cases; /* owned: a batch, and one to narrow down to */
 	struct snapshot *snapshots; /* owned: STEPS_MAX */
-	struct row_tally *tally;   /* owned */
+	struct row_tally *tally;    /* owned */
 	u64 seed, count, first, only_case;
 	u32 shown_max, shown;
 	bool print_rows, verbose;
@@ -82,13 +82,15 @@ static u32 confirm(struct run *run, struct random_case *c)
 }
 
 /* The step's instruction alone, from the state that it found. */
-static void single_case(const struct random_case *c, const struct snapshot *before,
+static void single_case(const struct random_case *c,
+			const struct snapshot *before,
 			const struct case_step *s, struct random_case *ret)
 {
 	u32 size = s->decoded ? s->insn.len : INSN_LEN_MAX;
 
 	ret->number = c->number;
-	ret->code = before->state.seg[SEG_CS] == SELECTOR_CODE64 ? CODE_64 : CODE_32;
+	ret->code = before->state.seg[SEG_CS] == SELECTOR_CODE64 ? CODE_64
+								 : CODE_32;
 	ret->blocks = c->blocks;
 	ret->in = before->state;
 	memcpy(ret->before, before->memory, MEMORY_BYTES);
@@ -101,7 +103,8 @@ static void single_case(const struct random_case *c, const struct snapshot *befo
  * Looks for one instruction of *c that differs alone, and puts it into *ret;
  * false: only the sequence does.
  */
-static bool narrow(struct run *run, struct random_case *c, struct random_case *ret)
+static bool narrow(struct run *run, struct random_case *c,
+		   struct random_case *ret)
 {
 	bool found = false;
 
@@ -186,11 +189,13 @@ static void tally_case(struct run *run, const struct random_case *c)
 		}
 		run->tally[s->insn.row].executed++;
 		if (s->faulted)
-			run->tally[s->insn.row].vectors |= 1u << (c->out.vector & 31);
+			run->tally[s->insn.row].vectors |=
+				1u << (c->out.vector & 31);
 	}
 }
 
-static void judge_case(struct run *run, struct random_case *c, const struct slot *slot)
+static void judge_case(struct run *run, struct random_case *c,
+		       const struct slot *slot)
 {
 	u32 differs = compare_case(c, slot, NULL);
 
@@ -254,7 +259,8 @@ static bool feature_here(u32 leaf, u32 reg, u32 bit)
 {
 	u32 regs[4];
 
-	__asm__("cpuid" : "=a"(regs[0]), "=b"(regs[1]), "=c"(regs[2]), "=d"(regs[3])
+	__asm__("cpuid"
+		: "=a"(regs[0]), "=b"(regs[1]), "=c"(regs[2]), "=d"(regs[3])
 		: "a"(leaf), "c"(0));
 	return regs[reg] >> bit & 1;
 }
@@ -347,7 +353,8 @@ static void report(struct run *run)
 		printf("rows are judged from %u cases on\n", CASES_JUDGED);
 	printf("random: seed %llu, %llu cases passed over, %llu ended at no "
 	       "instruction, %llu differences did not come again\n",
-	       (unsigned long long)run->seed, (unsigned long long)run->passed_over,
+	       (unsigned long long)run->seed,
+	       (unsigned long long)run->passed_over,
 	       (unsigned long long)run->bad_fetches,
 	       (unsigned long long)run->unconfirmed);
 	run->failed += bad_rows;
@@ -360,12 +367,18 @@ static const char usage[] =
 	"              [--case NUMBER] [--show COUNT] [--verbose]\n";
 
 enum {
-	OPTION_SEED, OPTION_CASES, OPTION_ROWS, OPTION_MODE, OPTION_ROW,
-	OPTION_CASE, OPTION_SHOW, OPTION_VERBOSE
+	OPTION_SEED,
+	OPTION_CASES,
+	OPTION_ROWS,
+	OPTION_MODE,
+	OPTION_ROW,
+	OPTION_CASE,
+	OPTION_SHOW,
+	OPTION_VERBOSE
 };
 
-static int parse_arguments(struct run *run, int argc, char **argv, u64 *ret_mode,
-			   u64 *ret_row)
+static int parse_arguments(struct run *run, int argc, char **argv,
+			   u64 *ret_mode, u64 *ret_row)
 {
 	static const struct option options[] = {
 		{"seed", required_argument, NULL, OPTION_SEED},
@@ -408,11 +421,14 @@ static int parse_arguments(struct run *run, int argc, char **argv, u64 *ret_mode
 /* Three of four cases are 64-bit, unless told. */
 static void choose_modes(struct generator *g, u64 mode)
 {
-	static const enum code_size turns[] = {CODE_64, CODE_64, CODE_32, CODE_64};
+	static const enum code_size turns[] = {CODE_64, CODE_64, CODE_32,
+					       CODE_64};
 
 	g->code_count = 4;
 	for (u32 i = 0; i < 4; i++)
-		g->code[i] = mode == 64 ? CODE_64 : mode == 32 ? CODE_32 : turns[i];
+		g->code[i] = mode == 64	  ? CODE_64
+			     : mode == 32 ? CODE_32
+					  : turns[i];
 }
 
 static int run_all(struct run *run)
@@ -432,7 +448,9 @@ static int run_all(struct run *run)
 
 int main(int argc, char **argv)
 {
-	struct run run = {.seed = 1, .count = CASES_DEFAULT, .only_case = ~0ull,
+	struct run run = {.seed = 1,
+			  .count = CASES_DEFAULT,
+			  .only_case = ~0ull,
 			  .shown_max = SHOWN_MAX};
 	u64 mode = 0, row = ~0ull;
 	int err;

@@ -23,10 +23,10 @@
 #include "base/fd.h"
 #include "tests/guest/random/child.h"
 
-#define RANGES_MAX        1024
+#define RANGES_MAX	  1024
 #define CHILD_EXIT_SETUP  99
 #define BATCH_SECONDS_MAX 5
-#define DEATHS_MAX        100 /* children in one batch */
+#define DEATHS_MAX	  100 /* children in one batch */
 
 struct native {
 	int fd; /* owned: struct shared, a memory file */
@@ -72,7 +72,8 @@ static bool child_catch(struct shared *shared)
 		.ss_sp = shared->signal_stack,
 		.ss_size = SIGNAL_STACK_BYTES,
 	};
-	struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+	struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK |
+					       SA_NODEFER};
 
 	action.sa_sigaction = (void (*)(int, siginfo_t *, void *))child_entry;
 	if (sigaltstack(&stack, NULL) < 0)
@@ -87,9 +88,11 @@ static bool child_catch(struct shared *shared)
 static bool child_jail(void)
 {
 	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, arch)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 0, 4),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, nr)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rt_sigreturn, 3, 0),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_futex, 2, 0),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 1, 0),
@@ -107,7 +110,8 @@ static bool child_jail(void)
 
 static no_return void child_main(struct native *native)
 {
-	if (!child_map(native->fd) || !child_catch(native->shared) || !child_jail())
+	if (!child_map(native->fd) || !child_catch(native->shared) ||
+	    !child_jail())
 		child_exit(CHILD_EXIT_SETUP);
 	__asm__ volatile("ud2");
 	child_exit(CHILD_EXIT_SETUP);
@@ -124,7 +128,8 @@ static int ranges_read(struct native *native)
 	if (!file)
 		return -errno;
 	native->range_count = 0;
-	while (native->range_count < RANGES_MAX && fgets(line, sizeof(line), file)) {
+	while (native->range_count < RANGES_MAX &&
+	       fgets(line, sizeof(line), file)) {
 		char *end;
 		u64 first = strtoull(line, &end, 16);
 
@@ -176,7 +181,8 @@ static bool child_is_dead(struct native *native)
 {
 	siginfo_t info = {0};
 
-	return waitid(P_PID, (id_t)native->child, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	return waitid(P_PID, (id_t)native->child, &info,
+		      WEXITED | WNOHANG | WNOWAIT) == 0 &&
 	       info.si_pid == native->child;
 }
 
@@ -191,7 +197,8 @@ static bool batch_wait(struct native *native)
 		u32 now = __atomic_load_n(&s->index, __ATOMIC_RELAXED);
 
 		if (syscall(SYS_futex, &s->turn, FUTEX_WAIT, TURN_CHILD, &poll,
-			    NULL, 0) == 0 || errno != ETIMEDOUT)
+			    NULL, 0) == 0 ||
+		    errno != ETIMEDOUT)
 			continue;
 		if (child_is_dead(native))
 			return false;

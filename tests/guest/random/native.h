@@ -25,7 +25,8 @@ struct slot {
 struct native;
 
 /* -errno. What the host's CPUID offers. */
-int must_check native_create(struct native **ret, bool has_avx, bool has_fsgsbase);
+int must_check native_create(struct native **ret, bool has_avx,
+			     bool has_fsgsbase);
 void native_free(struct native *native);
 
 /* SLOTS_MAX slots to fill before native_run(). */

@@ -55,11 +55,13 @@ static void poke_frame(struct preparation *p, bool has_flags, u32 size)
 	u32 count = 2;
 
 	if (rng_percent(rng, 60))
-		frame[1] = p->e->code == CODE_64 ? SELECTOR_CODE64 : SELECTOR_CODE32;
+		frame[1] = p->e->code == CODE_64 ? SELECTOR_CODE64
+						 : SELECTOR_CODE32;
 	if (has_flags)
 		frame[count++] = rng_next(rng) & ~(u64)RFLAGS_TF;
 	frame[count++] = AT_STACK + 8 * rng_below(rng, 500);
-	frame[count] = rng_percent(rng, 70) ? SELECTOR_DATA : value_selector(rng);
+	frame[count] = rng_percent(rng, 70) ? SELECTOR_DATA
+					    : value_selector(rng);
 	for (u32 i = 0; i <= count; i++)
 		poke_value(p, sp + i * size, frame[i], size);
 }
@@ -79,7 +81,8 @@ static void prepare_stack(struct preparation *p)
 	u64 sp = AT_STACK + 512 + 8 * rng_below(rng, 380);
 
 	if (rng_percent(rng, 12))
-		sp = AT_STACK + rng_below(rng, 2) * PAGE_BYTES + rng_below(rng, 33) - 16;
+		sp = AT_STACK + rng_below(rng, 2) * PAGE_BYTES +
+		     rng_below(rng, 33) - 16;
 	else if (rng_percent(rng, 15))
 		sp = encode_target(rng, p->e->code, 16);
 	encode_set(p->e, RSP, sp);
@@ -100,7 +103,8 @@ static void prepare_string(struct preparation *p)
 	encode_set(p->e, RSI, encode_target(rng, p->e->code, 8));
 	encode_set(p->e, RDI, encode_target(rng, p->e->code, 8));
 	if (rng_percent(rng, 85))
-		encode_set(p->e, RCX, rng_percent(rng, 25) ? 0 : rng_below(rng, 40));
+		encode_set(p->e, RCX,
+			   rng_percent(rng, 25) ? 0 : rng_below(rng, 40));
 }
 
 static void unmask_simd(struct preparation *p)
@@ -137,24 +141,37 @@ static void prepare_by_id(struct preparation *p)
 		encode_set(e, RBP, encode_target(rng, e->code, 8));
 		break;
 	case INSN_XLAT:
-		encode_set(e, RBX, encode_target(rng, e->code, 1) - (e->cpu->gpr[RAX] & 255));
+		encode_set(e, RBX,
+			   encode_target(rng, e->code, 1) -
+				   (e->cpu->gpr[RAX] & 255));
 		break;
-	case INSN_MASKMOVQ: case INSN_MASKMOVDQU: case INSN_VMASKMOVDQU:
+	case INSN_MASKMOVQ:
+	case INSN_MASKMOVDQU:
+	case INSN_VMASKMOVDQU:
 		encode_set(e, RDI, encode_target(rng, e->code, 16));
 		break;
-	case INSN_DIV: case INSN_IDIV:
+	case INSN_DIV:
+	case INSN_IDIV:
 		if (rng_percent(rng, 70))
 			encode_set(e, RDX, (u64)rng_below(rng, 5) - 2);
 		break;
-	case INSN_LOOP: case INSN_LOOPE: case INSN_LOOPNE: case INSN_JCXZ:
+	case INSN_LOOP:
+	case INSN_LOOPE:
+	case INSN_LOOPNE:
+	case INSN_JCXZ:
 		if (rng_percent(rng, 60))
 			encode_set(e, RCX, rng_below(rng, 3));
 		break;
-	case INSN_XSAVE: case INSN_XSAVEC: case INSN_XSAVEOPT: case INSN_XRSTOR:
+	case INSN_XSAVE:
+	case INSN_XSAVEC:
+	case INSN_XSAVEOPT:
+	case INSN_XRSTOR:
 		encode_set(e, RAX, rng_percent(rng, 40) ? 7 : rng_below(rng, 8));
 		encode_set(e, RDX, 0);
 		break;
-	case INSN_PCMPESTRI: case INSN_PCMPESTRM: case INSN_VPCMPESTRI:
+	case INSN_PCMPESTRI:
+	case INSN_PCMPESTRM:
+	case INSN_VPCMPESTRI:
 	case INSN_VPCMPESTRM:
 		encode_set(e, RAX, (u64)rng_below(rng, 41) - 20);
 		encode_set(e, RDX, (u64)rng_below(rng, 41) - 20);
@@ -178,7 +195,8 @@ void prepare_before(struct preparation *p)
 		prepare_stack(p);
 	if (row->attr & ROW_STRING)
 		prepare_string(p);
-	if (row->attr & ROW_FP && rng_percent(rng, is_from_integer(row) ? 70 : 35))
+	if (row->attr & ROW_FP &&
+	    rng_percent(rng, is_from_integer(row) ? 70 : 35))
 		unmask_simd(p);
 	if (row->attr & (ROW_X87 | ROW_MMX) && rng_percent(rng, 12))
 		x87_pending(p);
@@ -188,7 +206,8 @@ void prepare_before(struct preparation *p)
 /* ---- after ---- */
 
 /* Bytes at the end of the encoding: an immediate, a displacement. */
-static void set_tail(struct preparation *p, const struct insn *in, u32 size, u64 value)
+static void set_tail(struct preparation *p, const struct insn *in, u32 size,
+		     u64 value)
 {
 	memcpy(p->e->bytes + in->len - size, &value, size);
 }
@@ -208,7 +227,9 @@ static void aim_branch(struct preparation *p, const struct insn *in, bool wide)
 static void aim_offset(struct preparation *p, const struct insn *in)
 {
 	u64 target = encode_target(p->e->rng, p->e->code, 1u << in->op_size);
-	u32 size = in->addr_size == CODE_64 ? 8 : in->addr_size == CODE_32 ? 4 : 2;
+	u32 size = in->addr_size == CODE_64   ? 8
+		   : in->addr_size == CODE_32 ? 4
+					      : 2;
 
 	set_tail(p, in, size, target);
 }
@@ -225,7 +246,8 @@ void prepare_tail(struct preparation *p, const struct insn *in)
 		case OP_Jz:
 			aim_branch(p, in, true);
 			break;
-		case OP_Ob: case OP_Ov:
+		case OP_Ob:
+		case OP_Ov:
 			aim_offset(p, in);
 			break;
 		case OP_Ap:
@@ -248,7 +270,8 @@ static void aim_selector(struct preparation *p, const struct insn *in)
 	if (p->e->is_memory)
 		poke_value(p, p->e->target, selector, 2);
 	else if (in->rm != RSP)
-		set_free(p, in->rm, selector | (rng_next(p->e->rng) & ~0xffffull));
+		set_free(p, in->rm,
+			 selector | (rng_next(p->e->rng) & ~0xffffull));
 }
 
 static void aim_far(struct preparation *p, const struct insn *in)
@@ -320,12 +343,15 @@ static void aim_bounds(struct preparation *p, const struct insn *in)
 	u64 value = p->e->cpu->gpr[in->reg];
 
 	poke_value(p, p->e->target, value - rng_below(p->e->rng, 3) + 1, size);
-	poke_value(p, p->e->target + size, value + rng_below(p->e->rng, 3) - 1, size);
+	poke_value(p, p->e->target + size, value + rng_below(p->e->rng, 3) - 1,
+		   size);
 }
 
-static void set_lane(struct preparation *p, u32 reg, u32 at, const void *value, u32 size)
+static void set_lane(struct preparation *p, u32 reg, u32 at, const void *value,
+		     u32 size)
 {
-	u8 *to = p->xsave + (at < 16 ? XSAVE_XMM : XSAVE_YMMH - 16) + 16 * reg + at;
+	u8 *to = p->xsave + (at < 16 ? XSAVE_XMM : XSAVE_YMMH - 16) + 16 * reg +
+		 at;
 
 	memcpy(to, value, size);
 }
@@ -365,44 +391,65 @@ static void aim_mask(struct preparation *p, u32 reg)
 static void aim_by_id(struct preparation *p, const struct insn *in)
 {
 	switch (in->id) {
-	case INSN_MOV_TO_SEG: case INSN_LAR: case INSN_LSL: case INSN_VERR:
-	case INSN_VERW: case INSN_ARPL:
+	case INSN_MOV_TO_SEG:
+	case INSN_LAR:
+	case INSN_LSL:
+	case INSN_VERR:
+	case INSN_VERW:
+	case INSN_ARPL:
 		aim_selector(p, in);
 		break;
-	case INSN_LFS: case INSN_LGS: case INSN_LSS: case INSN_LES: case INSN_LDS:
-	case INSN_CALL_FAR_MEM: case INSN_JMP_FAR_MEM:
+	case INSN_LFS:
+	case INSN_LGS:
+	case INSN_LSS:
+	case INSN_LES:
+	case INSN_LDS:
+	case INSN_CALL_FAR_MEM:
+	case INSN_JMP_FAR_MEM:
 		aim_far(p, in);
 		break;
-	case INSN_CALL_NEAR: case INSN_JMP_NEAR:
+	case INSN_CALL_NEAR:
+	case INSN_JMP_NEAR:
 		aim_near(p, in);
 		break;
-	case INSN_RET_FAR: case INSN_IRET:
+	case INSN_RET_FAR:
+	case INSN_IRET:
 		poke_frame(p, in->id == INSN_IRET, stack_operand_bytes(p->e));
 		break;
-	case INSN_CMPXCHG: case INSN_CMPXCHG8B: case INSN_CMPXCHG16B:
+	case INSN_CMPXCHG:
+	case INSN_CMPXCHG8B:
+	case INSN_CMPXCHG16B:
 		aim_comparison(p, in);
 		break;
-	case INSN_LDMXCSR: case INSN_VLDMXCSR:
+	case INSN_LDMXCSR:
+	case INSN_VLDMXCSR:
 		aim_mxcsr(p);
 		break;
-	case INSN_FXRSTOR: case INSN_XRSTOR:
+	case INSN_FXRSTOR:
+	case INSN_XRSTOR:
 		aim_restore(p, in);
 		break;
-	case INSN_BT: case INSN_BTS: case INSN_BTR: case INSN_BTC:
+	case INSN_BT:
+	case INSN_BTS:
+	case INSN_BTR:
+	case INSN_BTC:
 		aim_bit(p, in);
 		break;
 	case INSN_BOUND:
 		aim_bounds(p, in);
 		break;
 	case INSN_MOVDIR64B:
-		set_free(p, in->reg, encode_target(p->e->rng, p->e->code, 64) &
-					     (rng_percent(p->e->rng, 80) ? ~63ull : ~0ull));
+		set_free(p, in->reg,
+			 encode_target(p->e->rng, p->e->code, 64) &
+				 (rng_percent(p->e->rng, 80) ? ~63ull : ~0ull));
 		break;
-	case INSN_WRFSBASE: case INSN_WRGSBASE:
+	case INSN_WRFSBASE:
+	case INSN_WRGSBASE:
 		if (rng_percent(p->e->rng, 60))
 			set_free(p, in->rm, value_run(p->e->rng, p->e->code));
 		break;
-	case INSN_CVTSI2SD: case INSN_VCVTSI2SD:
+	case INSN_CVTSI2SD:
+	case INSN_VCVTSI2SD:
 		if (!p->e->is_memory)
 			set_free(p, in->rm, rng_next(p->e->rng));
 		else
@@ -412,7 +459,8 @@ static void aim_by_id(struct preparation *p, const struct insn *in)
 		if (rng_percent(p->e->rng, 30))
 			set_tail(p, in, 1, 0);
 		break;
-	case INSN_MASKMOVDQU: case INSN_VMASKMOVDQU:
+	case INSN_MASKMOVDQU:
+	case INSN_VMASKMOVDQU:
 		aim_mask(p, in->rm);
 		break;
 	default:
@@ -427,13 +475,15 @@ void prepare_after(struct preparation *p, const struct insn *in)
 	u8 value[16];
 
 	aim_by_id(p, in);
-	if (row->attr & ROW_MASKED && row->space == SPACE_VEX && p->e->is_memory) {
+	if (row->attr & ROW_MASKED && row->space == SPACE_VEX &&
+	    p->e->is_memory) {
 		if (row->op[1] == OP_VSIBd || row->op[1] == OP_VSIBq)
 			aim_gather(p, in);
 		else
 			aim_mask(p, in->vvvv);
 	}
-	if (row->attr & (ROW_FP | ROW_X87) && p->e->is_memory && rng_percent(rng, 50)) {
+	if (row->attr & (ROW_FP | ROW_X87) && p->e->is_memory &&
+	    rng_percent(rng, 50)) {
 		if (row->id == INSN_VCVTPH2PS)
 			value_halves(rng, value);
 		else if (is_from_integer(row))

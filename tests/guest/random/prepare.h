@@ -11,8 +11,8 @@
 struct preparation {
 	struct encoding *e;
 	struct state *state; /* the x87 and vector part is taken from here */
-	u8 *memory[2];       /* the same change to both */
-	u8 *xsave;           /* of the cpu */
+	u8 *memory[2];	     /* the same change to both */
+	u8 *xsave;	     /* of the cpu */
 };
 
 /* Before the encoding is drawn: registers, the stack. */

@@ -14,17 +14,17 @@ static const struct exclusion {
 	u16 id;
 	const char *reason;
 } exclusions[] = {
-	{ INSN_SYSCALL, "enters Linux" },
-	{ INSN_SYSENTER, "enters Linux" },
-	{ INSN_INT, "enters Linux" },
-	{ INSN_VMCALL, "calls the host's hypervisor, if there is one" },
-	{ INSN_VMMCALL, "calls the host's hypervisor, if there is one" },
-	{ INSN_SGDT, "under UMIP Linux answers in the CPU's place" },
-	{ INSN_SIDT, "under UMIP Linux answers in the CPU's place" },
-	{ INSN_SLDT, "under UMIP Linux answers in the CPU's place" },
-	{ INSN_STR, "under UMIP Linux answers in the CPU's place" },
-	{ INSN_SMSW, "under UMIP Linux answers in the CPU's place" },
-	{ INSN_WRPKRU, "would take the jailed process its own memory" },
+	{INSN_SYSCALL, "enters Linux"},
+	{INSN_SYSENTER, "enters Linux"},
+	{INSN_INT, "enters Linux"},
+	{INSN_VMCALL, "calls the host's hypervisor, if there is one"},
+	{INSN_VMMCALL, "calls the host's hypervisor, if there is one"},
+	{INSN_SGDT, "under UMIP Linux answers in the CPU's place"},
+	{INSN_SIDT, "under UMIP Linux answers in the CPU's place"},
+	{INSN_SLDT, "under UMIP Linux answers in the CPU's place"},
+	{INSN_STR, "under UMIP Linux answers in the CPU's place"},
+	{INSN_SMSW, "under UMIP Linux answers in the CPU's place"},
+	{INSN_WRPKRU, "would take the jailed process its own memory"},
 };
 
 static bool has_feature(const u64 *features, u32 feature)
@@ -79,13 +79,38 @@ bool row_fault_is_partial(const struct insn *in)
 static bool operand_in_modrm(u8 op)
 {
 	switch (op) {
-	case OP_Zb: case OP_Zv: case OP_By:
-	case OP_AL: case OP_rAX: case OP_CL: case OP_DX: case OP_ONE:
-	case OP_Ib: case OP_Ibs: case OP_Iw: case OP_Iz: case OP_Iv:
-	case OP_Jb: case OP_Jz: case OP_Ap: case OP_Ob: case OP_Ov:
-	case OP_Xv: case OP_Xb: case OP_Yv: case OP_Yb:
-	case OP_Hx: case OP_Hdq: case OP_Hqq: case OP_Hq: case OP_Hd:
-	case OP_Lx: case OP_Zs: case OP_ST0: case OP_STi: case OP_XMM0:
+	case OP_Zb:
+	case OP_Zv:
+	case OP_By:
+	case OP_AL:
+	case OP_rAX:
+	case OP_CL:
+	case OP_DX:
+	case OP_ONE:
+	case OP_Ib:
+	case OP_Ibs:
+	case OP_Iw:
+	case OP_Iz:
+	case OP_Iv:
+	case OP_Jb:
+	case OP_Jz:
+	case OP_Ap:
+	case OP_Ob:
+	case OP_Ov:
+	case OP_Xv:
+	case OP_Xb:
+	case OP_Yv:
+	case OP_Yb:
+	case OP_Hx:
+	case OP_Hdq:
+	case OP_Hqq:
+	case OP_Hq:
+	case OP_Hd:
+	case OP_Lx:
+	case OP_Zs:
+	case OP_ST0:
+	case OP_STi:
+	case OP_XMM0:
 	case OP_NONE:
 		return false;
 	default:
@@ -106,12 +131,39 @@ bool row_has_modrm(const struct insn_row *row)
 static bool operand_memory(u8 op)
 {
 	switch (op) {
-	case OP_Eb: case OP_Ew: case OP_Ed: case OP_Eq: case OP_Ev: case OP_Ey:
-	case OP_Ez: case OP_RdMb: case OP_RdMw: case OP_RvMw:
-	case OP_M: case OP_Mb: case OP_Mw: case OP_Md: case OP_Mq: case OP_Mdq:
-	case OP_Mqq: case OP_Mp: case OP_Ma: case OP_Ms: case OP_Mt: case OP_Mv:
-	case OP_My: case OP_Qq: case OP_Qd: case OP_Wx: case OP_Wdq: case OP_Wqq:
-	case OP_Wq: case OP_Wd: case OP_Ww: case OP_Wb: case OP_VSIBd:
+	case OP_Eb:
+	case OP_Ew:
+	case OP_Ed:
+	case OP_Eq:
+	case OP_Ev:
+	case OP_Ey:
+	case OP_Ez:
+	case OP_RdMb:
+	case OP_RdMw:
+	case OP_RvMw:
+	case OP_M:
+	case OP_Mb:
+	case OP_Mw:
+	case OP_Md:
+	case OP_Mq:
+	case OP_Mdq:
+	case OP_Mqq:
+	case OP_Mp:
+	case OP_Ma:
+	case OP_Ms:
+	case OP_Mt:
+	case OP_Mv:
+	case OP_My:
+	case OP_Qq:
+	case OP_Qd:
+	case OP_Wx:
+	case OP_Wdq:
+	case OP_Wqq:
+	case OP_Wq:
+	case OP_Wd:
+	case OP_Ww:
+	case OP_Wb:
+	case OP_VSIBd:
 	case OP_VSIBq:
 		return true;
 	default:
@@ -135,11 +187,22 @@ bool row_takes_memory(const struct insn_row *row)
 bool row_uses_stack(const struct insn_row *row)
 {
 	switch (row->id) {
-	case INSN_PUSH: case INSN_POP: case INSN_PUSH_SEG: case INSN_POP_SEG:
-	case INSN_PUSHF: case INSN_POPF: case INSN_PUSHA: case INSN_POPA:
-	case INSN_CALL_REL: case INSN_CALL_NEAR: case INSN_RET:
-	case INSN_CALL_FAR_IMM: case INSN_CALL_FAR_MEM: case INSN_RET_FAR:
-	case INSN_ENTER: case INSN_IRET:
+	case INSN_PUSH:
+	case INSN_POP:
+	case INSN_PUSH_SEG:
+	case INSN_POP_SEG:
+	case INSN_PUSHF:
+	case INSN_POPF:
+	case INSN_PUSHA:
+	case INSN_POPA:
+	case INSN_CALL_REL:
+	case INSN_CALL_NEAR:
+	case INSN_RET:
+	case INSN_CALL_FAR_IMM:
+	case INSN_CALL_FAR_MEM:
+	case INSN_RET_FAR:
+	case INSN_ENTER:
+	case INSN_IRET:
 		return true;
 	default:
 		return false;
@@ -152,8 +215,13 @@ bool row_uses_stack(const struct insn_row *row)
 static bool is_hint(u16 id)
 {
 	switch (id) {
-	case INSN_LEA: case INSN_NOP: case INSN_PREFETCHW: case INSN_PREFETCHNTA:
-	case INSN_PREFETCHT0: case INSN_PREFETCHT1: case INSN_PREFETCHT2:
+	case INSN_LEA:
+	case INSN_NOP:
+	case INSN_PREFETCHW:
+	case INSN_PREFETCHNTA:
+	case INSN_PREFETCHT0:
+	case INSN_PREFETCHT1:
+	case INSN_PREFETCHT2:
 		return true;
 	default:
 		return false;
@@ -167,8 +235,12 @@ static bool is_no_wait(const struct insn_row *row)
 	if (row->opcode == 0xdb && row->ext == 4)
 		return true;
 	switch (row->id) {
-	case INSN_FNINIT: case INSN_FNCLEX: case INSN_FNSTSW: case INSN_FNSTCW:
-	case INSN_FNSTENV: case INSN_FNSAVE:
+	case INSN_FNINIT:
+	case INSN_FNCLEX:
+	case INSN_FNSTSW:
+	case INSN_FNSTCW:
+	case INSN_FNSTENV:
+	case INSN_FNSAVE:
 		return true;
 	default:
 		return false;
@@ -178,10 +250,16 @@ static bool is_no_wait(const struct insn_row *row)
 static u32 vectors_by_id(const struct insn_row *row)
 {
 	switch (row->id) {
-	case INSN_DIV: case INSN_IDIV: case INSN_AAM:
+	case INSN_DIV:
+	case INSN_IDIV:
+	case INSN_AAM:
 		return 1u << VECTOR_DE;
-	case INSN_UD: case INSN_RSM: case INSN_MONITOR: case INSN_MWAIT:
-	case INSN_CLAC: case INSN_STAC:
+	case INSN_UD:
+	case INSN_RSM:
+	case INSN_MONITOR:
+	case INSN_MWAIT:
+	case INSN_CLAC:
+	case INSN_STAC:
 		return 1u << VECTOR_UD;
 	case INSN_INT1:
 		return 1u << VECTOR_DB;
@@ -191,12 +269,25 @@ static u32 vectors_by_id(const struct insn_row *row)
 		return 1u << VECTOR_OF;
 	case INSN_BOUND:
 		return 1u << VECTOR_BR;
-	case INSN_CLI: case INSN_STI: case INSN_IN: case INSN_OUT: case INSN_INS:
-	case INSN_OUTS: case INSN_RDPMC:
+	case INSN_CLI:
+	case INSN_STI:
+	case INSN_IN:
+	case INSN_OUT:
+	case INSN_INS:
+	case INSN_OUTS:
+	case INSN_RDPMC:
 		return 1u << VECTOR_GP;
-	case INSN_MASKMOVQ: case INSN_MASKMOVDQU: case INSN_VMASKMOVDQU:
-	case INSN_XLAT: case INSN_MOV_MOFFS: case INSN_LEAVE: case INSN_MOVS:
-	case INSN_CMPS: case INSN_STOS: case INSN_LODS: case INSN_SCAS:
+	case INSN_MASKMOVQ:
+	case INSN_MASKMOVDQU:
+	case INSN_VMASKMOVDQU:
+	case INSN_XLAT:
+	case INSN_MOV_MOFFS:
+	case INSN_LEAVE:
+	case INSN_MOVS:
+	case INSN_CMPS:
+	case INSN_STOS:
+	case INSN_LODS:
+	case INSN_SCAS:
 		return 1u << VECTOR_PF;
 	default:
 		return 0;
@@ -223,8 +314,7 @@ u32 row_expected_vectors(u32 index, enum code_size code)
 	}
 	if (row->attr & ROW_FP)
 		vectors |= 1u << VECTOR_XM;
-	if ((row->attr & ROW_MMX) ||
-	    ((row->attr & ROW_X87) && !is_no_wait(row)))
+	if ((row->attr & ROW_MMX) || ((row->attr & ROW_X87) && !is_no_wait(row)))
 		vectors |= 1u << VECTOR_MF;
 	return vectors;
 }
@@ -241,21 +331,24 @@ void row_format(u32 index, char *text, u32 size)
 			    prefixes[row->prefix], maps[row->map], row->opcode);
 
 	if (used > 0 && (u32)used < size && row->ext >= 0)
-		used += snprintf(text + used, size - (u32)used, " /%d", row->ext);
+		used += snprintf(text + used, size - (u32)used, " /%d",
+				 row->ext);
 	if (used > 0 && (u32)used < size && row->rm >= 0)
-		used += snprintf(text + used, size - (u32)used, " rm %d", row->rm);
+		used += snprintf(text + used, size - (u32)used, " rm %d",
+				 row->rm);
 	if (used > 0 && (u32)used < size)
 		(void)snprintf(text + used, size - (u32)used, "%s%s]",
 			       row->attr & ROW_VEX_L1 ? " L1" : "",
-			       row->attr & ROW_MEM_ONLY ? " m" :
-			       row->attr & ROW_REG_ONLY ? " r" : "");
+			       row->attr & ROW_MEM_ONLY	  ? " m"
+			       : row->attr & ROW_REG_ONLY ? " r"
+							  : "");
 }
 
 static void vectors_print(u32 vectors, FILE *out)
 {
 	static const char *const names[20] = {
-		[0] = "DE", [1] = "DB", [3] = "BP", [4] = "OF", [5] = "BR",
-		[6] = "UD", [7] = "NM", [11] = "NP", [12] = "SS", [13] = "GP",
+		[0] = "DE",  [1] = "DB",  [3] = "BP",  [4] = "OF",  [5] = "BR",
+		[6] = "UD",  [7] = "NM",  [11] = "NP", [12] = "SS", [13] = "GP",
 		[14] = "PF", [16] = "MF", [17] = "AC", [19] = "XM",
 	};
 
@@ -307,7 +400,8 @@ void rows_print(const struct tier0 *tier0, const struct row_tally *tally,
 			fprintf(out, ", undefined flags differed %u times",
 				tally[i].undefined);
 		if (tally[i].mismatched)
-			fprintf(out, ", MISMATCHED %u times", tally[i].mismatched);
+			fprintf(out, ", MISMATCHED %u times",
+				tally[i].mismatched);
 		if (reason)
 			fprintf(out, ", excluded: %s", reason);
 		else if (!row_offered(tier0, i))

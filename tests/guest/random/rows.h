@@ -13,10 +13,10 @@
 #define ROW_EXECUTIONS_MIN 20
 
 struct row_tally {
-	u64 executed;       /* retired, or faulted at itself */
-	u32 vectors;        /* bit n: raised exception n */
-	u32 undefined;      /* cases whose undefined flags differed */
-	u32 mismatched;     /* cases that differed, this row first */
+	u64 executed;	/* retired, or faulted at itself */
+	u32 vectors;	/* bit n: raised exception n */
+	u32 undefined;	/* cases whose undefined flags differed */
+	u32 mismatched; /* cases that differed, this row first */
 };
 
 /* NULL: it can be compared. Else why not, in a few words. */

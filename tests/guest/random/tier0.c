@@ -16,30 +16,30 @@
 #include "engine/soft/thunk/thunk.h"
 
 /* Guest-physical pages: the case's memory, then system tables. */
-#define SYSTEM_GPA   ((gpa_t)PAGE_COUNT * PAGE_BYTES)
-#define TABLES_GPA   (SYSTEM_GPA + PAGE_BYTES)
-#define TABLES_MAX   48
-#define RAM_BYTES    (TABLES_GPA + (u64)TABLES_MAX * PAGE_BYTES)
-#define AT_SYSTEM    (AT_KERNEL + 0x10000) /* GDT and TSS, supervisor only */
-#define TSS_OFFSET   0x800u
-#define GDT_ENTRIES  16u /* Linux's */
-#define TR_SELECTOR  0x40u
-#define REPEATS_MAX  100000u
-#define RFLAGS_USER  (RFLAGS_FIXED | RFLAGS_IF)
+#define SYSTEM_GPA  ((gpa_t)PAGE_COUNT * PAGE_BYTES)
+#define TABLES_GPA  (SYSTEM_GPA + PAGE_BYTES)
+#define TABLES_MAX  48
+#define RAM_BYTES   (TABLES_GPA + (u64)TABLES_MAX * PAGE_BYTES)
+#define AT_SYSTEM   (AT_KERNEL + 0x10000) /* GDT and TSS, supervisor only */
+#define TSS_OFFSET  0x800u
+#define GDT_ENTRIES 16u /* Linux's */
+#define TR_SELECTOR 0x40u
+#define REPEATS_MAX 100000u
+#define RFLAGS_USER (RFLAGS_FIXED | RFLAGS_IF)
 
-#define PTE_P    1ull
-#define PTE_RW   2ull
-#define PTE_US   4ull
-#define PTE_NX   BIT(63)
+#define PTE_P  1ull
+#define PTE_RW 2ull
+#define PTE_US 4ull
+#define PTE_NX BIT(63)
 
 struct tier0 {
 	struct x86_cpu cpu;
 	struct x86_tlb tlb[TLB_CLASSES];
 	u8 ram[RAM_BYTES] __attribute__((aligned(4096)));
 	struct x86_ops ops;
-	struct fpu_host *fpu;       /* owned */
+	struct fpu_host *fpu;	    /* owned */
 	struct block_cache *blocks; /* owned */
-	u32 tables;                 /* used */
+	u32 tables;		    /* used */
 	u32 levels;
 	u64 gdt[GDT_ENTRIES];
 	u64 features[CPUID_FEATURE_WORDS], host_features[CPUID_FEATURE_WORDS];
@@ -145,11 +145,19 @@ static int op_hypercall(void *ctx)
 }
 
 static const struct x86_ops tier0_ops = {
-	.page = op_page, .mmio = op_mmio, .port = op_port, .tsc = op_tsc,
-	.cpuid = op_cpuid, .msr_read = op_msr_read, .msr_write = op_msr_write,
-	.cr8_get = op_cr8_get, .cr8_set = op_cr8_set,
-	.exclusive_begin = op_exclusive_begin, .exclusive_end = op_exclusive_end,
-	.random = op_random, .hypercall = op_hypercall,
+	.page = op_page,
+	.mmio = op_mmio,
+	.port = op_port,
+	.tsc = op_tsc,
+	.cpuid = op_cpuid,
+	.msr_read = op_msr_read,
+	.msr_write = op_msr_write,
+	.cr8_get = op_cr8_get,
+	.cr8_set = op_cr8_set,
+	.exclusive_begin = op_exclusive_begin,
+	.exclusive_end = op_exclusive_end,
+	.random = op_random,
+	.hypercall = op_hypercall,
 };
 
 /* ---- CPUID ---- */
@@ -191,7 +199,8 @@ static int cpuid_setup(struct tier0 *t)
 {
 	struct cpuid_host host = {.cpuid = host_cpuid, .xcr0 = host_xcr0()};
 
-	t->cpuid_count = cpuid_host_supported(&host, t->cpuid, CPUID_ENTRIES_MAX);
+	t->cpuid_count =
+		cpuid_host_supported(&host, t->cpuid, CPUID_ENTRIES_MAX);
 	if (t->cpuid_count > CPUID_ENTRIES_MAX)
 		return -E2BIG;
 	cpuid_apply(&t->cpu, t->cpuid, t->cpuid_count);
@@ -261,7 +270,9 @@ static u64 descriptor_of_host(u32 index)
 	u32 selector = index << 3 | 3, rights = 0, limit = 0;
 	bool visible;
 
-	__asm__("lar %2, %0; setz %1" : "+r"(rights), "=qm"(visible) : "r"(selector)
+	__asm__("lar %2, %0; setz %1"
+		: "+r"(rights), "=qm"(visible)
+		: "r"(selector)
 		: "cc");
 	if (!index)
 		return 0;
@@ -284,10 +295,13 @@ static void descriptors_setup(struct tier0 *t)
 		t->gdt[i] = descriptor_of_host(i);
 	memcpy(system, t->gdt, sizeof(t->gdt));
 	memcpy(system + TSS_OFFSET + 0x66, &no_bitmap, sizeof(no_bitmap));
-	cpu->gdtr = (struct x86_table){.base = AT_SYSTEM, .limit = sizeof(t->gdt) - 1};
-	cpu->seg[SEG_TR] = (struct x86_segment){
-		.base = AT_SYSTEM + TSS_OFFSET, .limit = 0x67,
-		.selector = TR_SELECTOR, .attr = SEG_P | SYSTEM_TSS32_BUSY};
+	cpu->gdtr = (struct x86_table){.base = AT_SYSTEM,
+				       .limit = sizeof(t->gdt) - 1};
+	cpu->seg[SEG_TR] =
+		(struct x86_segment){.base = AT_SYSTEM + TSS_OFFSET,
+				     .limit = 0x67,
+				     .selector = TR_SELECTOR,
+				     .attr = SEG_P | SYSTEM_TSS32_BUSY};
 	cpu->seg[SEG_LDTR] = (struct x86_segment){.attr = SEG_UNUSABLE};
 }
 

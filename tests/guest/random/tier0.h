@@ -34,9 +34,9 @@ struct x86_cpu *tier0_cpu(struct tier0 *tier0);
 
 enum step {
 	STEP_OK,
-	STEP_FAULT,     /* *ret_insn raised it */
+	STEP_FAULT,	/* *ret_insn raised it */
 	STEP_BAD_FETCH, /* there was no instruction */
-	STEP_BROKEN,    /* it did what no processor does */
+	STEP_BROKEN,	/* it did what no processor does */
 };
 
 /*

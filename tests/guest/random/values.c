@@ -5,7 +5,14 @@
 #include <string.h>
 
 /* Offsets in the legacy XSAVE area. [SDM1 10.5.1 "FXSAVE Area"] */
-enum { AT_FCW = 0, AT_FSW = 2, AT_FTW = 4, AT_FOP = 6, AT_FIP = 8, AT_FDP = 16 };
+enum {
+	AT_FCW = 0,
+	AT_FSW = 2,
+	AT_FTW = 4,
+	AT_FOP = 6,
+	AT_FIP = 8,
+	AT_FDP = 16
+};
 
 static const u32 singles[] = {
 	0x00000000, 0x80000000, 0x3f800000, 0xbf800000, 0x00000001, 0x807fffff,
@@ -31,16 +38,36 @@ static const u64 doubles[] = {
 };
 
 static const u16 halves[] = {
-	0x0000, 0x8000, 0x3c00, 0xbc00, 0x0001, 0x83ff, 0x0400, 0x7bff,
-	0x7c00, 0xfc00, 0x7e00, 0x7d00, 0x3555, 0x03ff,
+	0x0000, 0x8000, 0x3c00, 0xbc00, 0x0001, 0x83ff, 0x0400,
+	0x7bff, 0x7c00, 0xfc00, 0x7e00, 0x7d00, 0x3555, 0x03ff,
 };
 
 static const u64 integers[] = {
-	0, 1, 2, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0x8000, 0xffff, 0x10000,
-	0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, 0x7fffffffffffffff,
-	0x8000000000000000, 0xffffffffffffffff, 0xfffffffffffffffe,
-	0xffffffff80000000, 0xffffffffffff8000, 0xffffffffffffff80,
-	0x00007fffffffffff, 0x0000800000000000, 0xffff7fffffffffff,
+	0,
+	1,
+	2,
+	0x7f,
+	0x80,
+	0xff,
+	0x100,
+	0x7fff,
+	0x8000,
+	0xffff,
+	0x10000,
+	0x7fffffff,
+	0x80000000,
+	0xffffffff,
+	0x100000000,
+	0x7fffffffffffffff,
+	0x8000000000000000,
+	0xffffffffffffffff,
+	0xfffffffffffffffe,
+	0xffffffff80000000,
+	0xffffffffffff8000,
+	0xffffffffffffff80,
+	0x00007fffffffffff,
+	0x0000800000000000,
+	0xffff7fffffffffff,
 	0xffff800000000000,
 };
 
@@ -53,7 +80,8 @@ static u32 value_single(struct rng *rng)
 	if (kind < 4)
 		return PICK(rng, singles);
 	if (kind < 7) /* not far from one */
-		return (bits & 0x807fffff) | (127 - 30 + rng_below(rng, 61)) << 23;
+		return (bits & 0x807fffff) | (127 - 30 + rng_below(rng, 61))
+						     << 23;
 	return bits;
 }
 
@@ -74,12 +102,21 @@ static u64 value_double(struct rng *rng)
  * bit: [SDM1 8.2.2 "Unsupported Double Extended-Precision ..."] */
 void value_x87(struct rng *rng, u8 bytes[10])
 {
-	static const u16 exponents[] = {0, 0, 1, 0x3fff, 0x3ffe, 0x4000, 0x7ffe,
-					0x7fff, 0x7fff, 0x403e, 0x401e, 0x400e};
+	static const u16 exponents[] = {0,	0,	1,	0x3fff,
+					0x3ffe, 0x4000, 0x7ffe, 0x7fff,
+					0x7fff, 0x403e, 0x401e, 0x400e};
 	static const u64 fractions[] = {
-		0, 1, 0x8000000000000000, 0xc000000000000000, 0x8000000000000001,
-		0xffffffffffffffff, 0x7fffffffffffffff, 0x4000000000000000,
-		0xa000000000000000, 0xfffffffffffff800, 0xffffff0000000000,
+		0,
+		1,
+		0x8000000000000000,
+		0xc000000000000000,
+		0x8000000000000001,
+		0xffffffffffffffff,
+		0x7fffffffffffffff,
+		0x4000000000000000,
+		0xa000000000000000,
+		0xfffffffffffff800,
+		0xffffff0000000000,
 	};
 	u16 exponent = PICK(rng, exponents);
 	u64 fraction = PICK(rng, fractions);
@@ -95,7 +132,8 @@ void value_x87(struct rng *rng, u8 bytes[10])
 		exponent = (u16)(rng_next(rng) & 0x7fff);
 	if (kind == 7) { /* what FBSTP can hold */
 		exponent = (u16)(0x3fff + rng_below(rng, 60));
-		fraction = (rng_next(rng) | BIT(63)) & ~(BIT(63 - (exponent & 63)) - 1);
+		fraction = (rng_next(rng) | BIT(63)) &
+			   ~(BIT(63 - (exponent & 63)) - 1);
 	}
 	exponent |= (u16)(rng_below(rng, 2) << 15);
 	memcpy(bytes, &fraction, 8);
@@ -104,8 +142,8 @@ void value_x87(struct rng *rng, u8 bytes[10])
 
 u64 value_run(struct rng *rng, enum code_size code)
 {
-	static const u64 runs[] = {AT_DATA, AT_DATA, AT_DATA, AT_DATA32, AT_TOP32,
-				   AT_DATA64, AT_DATA64};
+	static const u64 runs[] = {AT_DATA,  AT_DATA,	AT_DATA,  AT_DATA32,
+				   AT_TOP32, AT_DATA64, AT_DATA64};
 
 	return runs[rng_below(rng, code == CODE_64 ? 7 : 4)];
 }
@@ -121,9 +159,16 @@ static u64 value_pointer(struct rng *rng, enum code_size code)
 static u64 value_nowhere(struct rng *rng)
 {
 	static const u64 places[] = {
-		0, 0x00007ffffffff000, 0x0000800000000000, 0xffff7fffffffffff,
-		0xffff800000000000, 0xffffffffffffffff, 0x0100000000000000,
-		0x7fffffffffffffff, 0x8000000000000000, 0x00ffffffffffffff,
+		0,
+		0x00007ffffffff000,
+		0x0000800000000000,
+		0xffff7fffffffffff,
+		0xffff800000000000,
+		0xffffffffffffffff,
+		0x0100000000000000,
+		0x7fffffffffffffff,
+		0x8000000000000000,
+		0x00ffffffffffffff,
 	};
 
 	return PICK(rng, places) + rng_below(rng, 33) - 16;
@@ -134,15 +179,21 @@ u64 value_gpr(struct rng *rng, enum code_size code)
 	u64 value;
 
 	switch (rng_below(rng, 16)) {
-	case 0: case 1: case 2: case 3: case 4:
+	case 0:
+	case 1:
+	case 2:
+	case 3:
+	case 4:
 		return value_pointer(rng, code);
-	case 5: case 6:
+	case 5:
+	case 6:
 		return rng_below(rng, 65);
 	case 7:
 		return 0ull - rng_below(rng, 65);
 	case 8:
 		return BIT(rng_below(rng, 64)) + rng_below(rng, 3) - 1;
-	case 9: case 10:
+	case 9:
+	case 10:
 		return PICK(rng, integers);
 	case 11:
 		return rng_next(rng);
@@ -178,21 +229,39 @@ static void fill_parts(u8 bytes[16], struct rng *rng, u32 size,
 	}
 }
 
-static u64 part_single(struct rng *rng) { return value_single(rng); }
+static u64 part_single(struct rng *rng)
+{
+	return value_single(rng);
+}
 static u64 part_half(struct rng *rng)
 {
 	return rng_percent(rng, 60) ? PICK(rng, halves) : rng_next(rng);
 }
-static u64 part_integer(struct rng *rng) { return PICK(rng, integers); }
-static u64 part_small(struct rng *rng) { return (u64)rng_below(rng, 129) - 64; }
-static u64 part_shift(struct rng *rng) { return rng_below(rng, 72); }
+static u64 part_integer(struct rng *rng)
+{
+	return PICK(rng, integers);
+}
+static u64 part_small(struct rng *rng)
+{
+	return (u64)rng_below(rng, 129) - 64;
+}
+static u64 part_shift(struct rng *rng)
+{
+	return rng_below(rng, 72);
+}
 static u64 part_address(struct rng *rng)
 {
 	return rng_percent(rng, 50) ? AT_CODE + rng_below(rng, CODE_BYTES)
 				    : value_pointer(rng, CODE_64);
 }
-static u64 part_mask(struct rng *rng) { return rng_below(rng, 2) ? ~0ull : 0; }
-static u64 part_text(struct rng *rng) { return "aabcAZz0\0~"[rng_below(rng, 10)]; }
+static u64 part_mask(struct rng *rng)
+{
+	return rng_below(rng, 2) ? ~0ull : 0;
+}
+static u64 part_text(struct rng *rng)
+{
+	return "aabcAZz0\0~"[rng_below(rng, 10)];
+}
 
 void value_halves(struct rng *rng, u8 bytes[16])
 {
@@ -205,10 +274,16 @@ void value_vector(struct rng *rng, u8 bytes[16])
 
 	memcpy(bytes, part, 16);
 	switch (rng_below(rng, 20)) {
-	case 0: case 1: case 2: case 3:
+	case 0:
+	case 1:
+	case 2:
+	case 3:
 		fill_parts(bytes, rng, 4, part_single);
 		break;
-	case 4: case 5: case 6: case 7:
+	case 4:
+	case 5:
+	case 6:
+	case 7:
 		fill_parts(bytes, rng, 8, value_double);
 		break;
 	case 8:
@@ -275,10 +350,26 @@ u16 value_fcw(struct rng *rng)
 u16 value_selector(struct rng *rng)
 {
 	static const u16 selectors[] = {
-		0, 0, 1, 3, SELECTOR_DATA, SELECTOR_DATA, SELECTOR_DATA,
-		SELECTOR_DATA & ~3, SELECTOR_CODE32, SELECTOR_CODE32,
-		SELECTOR_CODE64, SELECTOR_CODE64, 0x10, 0x18, 0x40, 0x63, 0x7b,
-		0x80, 0x07, 0x32,
+		0,
+		0,
+		1,
+		3,
+		SELECTOR_DATA,
+		SELECTOR_DATA,
+		SELECTOR_DATA,
+		SELECTOR_DATA & ~3,
+		SELECTOR_CODE32,
+		SELECTOR_CODE32,
+		SELECTOR_CODE64,
+		SELECTOR_CODE64,
+		0x10,
+		0x18,
+		0x40,
+		0x63,
+		0x7b,
+		0x80,
+		0x07,
+		0x32,
 	};
 
 	return rng_percent(rng, 90) ? PICK(rng, selectors) : (u16)rng_next(rng);
@@ -341,8 +432,9 @@ static void state_x87(struct rng *rng, u8 *xsave)
 		fsw |= (u16)(bits & fcw & 0x3f);
 	put16(xsave + AT_FCW, fcw);
 	put16(xsave + AT_FSW, fsw);
-	xsave[AT_FTW] = rng_percent(rng, 65) ? 0xff : rng_percent(rng, 40) ?
-			0 : (u8)(bits >> 16);
+	xsave[AT_FTW] = rng_percent(rng, 65)   ? 0xff
+			: rng_percent(rng, 40) ? 0
+					       : (u8)(bits >> 16);
 	put16(xsave + AT_FOP, (u16)(bits >> 32 & 0x7ff));
 	memcpy(xsave + AT_FIP, &fip, 8);
 	memcpy(xsave + AT_FDP, &fdp, 8);
@@ -363,11 +455,16 @@ static void state_vector(struct rng *rng, u8 *xsave)
 	}
 }
 
-static void state_segments(struct rng *rng, enum code_size code, bool has_fsgsbase,
-			   struct state *ret)
+static void state_segments(struct rng *rng, enum code_size code,
+			   bool has_fsgsbase, struct state *ret)
 {
-	static const u16 data[] = {SELECTOR_DATA, SELECTOR_DATA, SELECTOR_DATA,
-				   SELECTOR_DATA, SELECTOR_DATA, SELECTOR_DATA, 0,
+	static const u16 data[] = {SELECTOR_DATA,
+				   SELECTOR_DATA,
+				   SELECTOR_DATA,
+				   SELECTOR_DATA,
+				   SELECTOR_DATA,
+				   SELECTOR_DATA,
+				   0,
 				   SELECTOR_CODE32};
 
 	ret->seg[SEG_SS] = SELECTOR_DATA;
@@ -381,7 +478,8 @@ static void state_segments(struct rng *rng, enum code_size code, bool has_fsgsba
 		return;
 	}
 	ret->seg[SEG_CS] = SELECTOR_CODE32;
-	ret->seg[SEG_DS] = rng_percent(rng, 80) ? SELECTOR_DATA : PICK(rng, data);
+	ret->seg[SEG_DS] = rng_percent(rng, 80) ? SELECTOR_DATA
+						: PICK(rng, data);
 	ret->seg[SEG_ES] = PICK(rng, data);
 	ret->seg[SEG_FS] = PICK(rng, data);
 	ret->seg[SEG_GS] = PICK(rng, data);
@@ -406,8 +504,9 @@ void values_state(struct rng *rng, enum code_size code, bool has_fsgsbase,
 	memset(ret, 0, sizeof(*ret));
 	for (u32 i = 0; i < (code == CODE_64 ? 16u : 8u); i++)
 		ret->gpr[i] = value_gpr(rng, code) & mask;
-	ret->gpr[RSP] = AT_STACK + (rng_percent(rng, 85) ?
-			64 + 8 * rng_below(rng, 480) : rng_below(rng, PAGE_BYTES));
+	ret->gpr[RSP] = AT_STACK + (rng_percent(rng, 85)
+					    ? 64 + 8 * rng_below(rng, 480)
+					    : rng_below(rng, PAGE_BYTES));
 	ret->rflags = RFLAGS_FIXED | RFLAGS_IF | (rng_next(rng) & RFLAGS_ARITH);
 	if (rng_percent(rng, 25))
 		ret->rflags |= RFLAGS_DF;

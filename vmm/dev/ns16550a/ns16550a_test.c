@@ -123,7 +123,7 @@ TEST(received_bytes_interrupt_and_are_read_in_order)
 	type(&b, "defgh");
 	check_eq(in(&b, UART_IIR_FCR), IIR_FIFO | IIR_RX);
 	check_eq(room(&b), 8);
-	for (char c = 'a'; c <= 'h'; c++) {
+	for (int c = 'a'; c <= 'h'; c++) {
 		check(in(&b, UART_LSR) & LSR_DR);
 		check_eq(in(&b, UART_RBR_THR), c);
 	}

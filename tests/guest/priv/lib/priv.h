@@ -49,6 +49,7 @@ enum vector {
 	V_PF,
 	V_MF = 16,
 	V_AC,
+	V_XM = 19,
 };
 
 #define REG(n) ((word)1 << (n))
@@ -176,9 +177,9 @@ const struct trap *run(u32 cpl, const void *code, word a, word b, word flags);
 /* One check: this vector with this error code. */
 bool expect(const struct trap *t, u32 vector, u64 error, const char *name);
 /* Instructions that end by returning to run(); they run at two addresses. */
-#define SNIPPET(name, text)                                            \
-	extern const char name[];                                      \
-	__asm__(".pushsection .text.snippets\n" #name ":\n" text      \
+#define SNIPPET(name, text)                                      \
+	extern const char name[];                                \
+	__asm__(".pushsection .text.snippets\n" #name ":\n" text \
 		"\nint $0x80\n.popsection")
 /* Goes to a frame of five words (IRET to an outer level), catching. */
 const struct trap *iret_call(word ip, word cs, word flags, word sp, word ss);
@@ -242,19 +243,20 @@ static inline u32 inl(u16 port)
 	return value;
 }
 
-#define DEFINE_REGISTER(name, insn)                                      \
-	static inline word read_##name(void)                             \
-	{                                                                \
-		word value;                                              \
-									 \
-		__asm__ volatile("mov %%" insn ", %0" : "=r"(value)      \
-				 : : "memory");                          \
-		return value;                                            \
-	}                                                                \
-	static inline void write_##name(word value)                      \
-	{                                                                \
-		__asm__ volatile("mov %0, %%" insn : : "r"(value)        \
-				 : "memory");                            \
+#define DEFINE_REGISTER(name, insn)                                            \
+	static inline word read_##name(void)                                   \
+	{                                                                      \
+		word value;                                                    \
+                                                                               \
+		__asm__ volatile("mov %%" insn ", %0"                          \
+				 : "=r"(value)                                 \
+				 :                                             \
+				 : "memory");                                  \
+		return value;                                                  \
+	}                                                                      \
+	static inline void write_##name(word value)                            \
+	{                                                                      \
+		__asm__ volatile("mov %0, %%" insn : : "r"(value) : "memory"); \
 	}
 DEFINE_REGISTER(cr0, "cr0")
 DEFINE_REGISTER(cr2, "cr2")
@@ -271,19 +273,24 @@ static inline u64 read_msr(u32 index)
 {
 	u32 low, high;
 
-	__asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(index)
+	__asm__ volatile("rdmsr"
+			 : "=a"(low), "=d"(high)
+			 : "c"(index)
 			 : "memory");
 	return low | (u64)high << 32;
 }
 static inline void write_msr(u32 index, u64 value)
 {
-	__asm__ volatile("wrmsr" : : "c"(index), "a"((u32)value),
-			 "d"((u32)(value >> 32)) : "memory");
+	__asm__ volatile("wrmsr"
+			 :
+			 : "c"(index), "a"((u32)value), "d"((u32)(value >> 32))
+			 : "memory");
 }
 static inline void cpuid(u32 leaf, u32 subleaf, u32 ret[4])
 {
-	__asm__ volatile("cpuid" : "=a"(ret[0]), "=b"(ret[1]), "=c"(ret[2]),
-			 "=d"(ret[3]) : "a"(leaf), "c"(subleaf));
+	__asm__ volatile("cpuid"
+			 : "=a"(ret[0]), "=b"(ret[1]), "=c"(ret[2]), "=d"(ret[3])
+			 : "a"(leaf), "c"(subleaf));
 }
 static inline u64 rdtsc(void)
 {

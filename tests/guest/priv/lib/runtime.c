@@ -244,7 +244,9 @@ void *memset(void *to, int value, size_t size)
 {
 	void *at = to;
 
-	__asm__ volatile("rep stosb" : "+D"(at), "+c"(size) : "a"(value)
+	__asm__ volatile("rep stosb"
+			 : "+D"(at), "+c"(size)
+			 : "a"(value)
 			 : "memory");
 	return to;
 }
@@ -253,8 +255,10 @@ void *memcpy(void *to, const void *from, size_t size)
 {
 	void *at = to;
 
-	__asm__ volatile("rep movsb" : "+D"(at), "+S"(from), "+c"(size)
-			 : : "memory");
+	__asm__ volatile("rep movsb"
+			 : "+D"(at), "+S"(from), "+c"(size)
+			 :
+			 : "memory");
 	return to;
 }
 
@@ -304,8 +308,8 @@ void trap_entry(struct frame *f)
 		catch_leave(save);
 	}
 	print_lock = 0;
-	print("cpu %u: vector %u error %llx ip %llx cr2 %llx flags %llx\n",
-	      cpu, (u32)f->vector, (u64)f->error, (u64)f->ip, (u64)read_cr2(),
+	print("cpu %u: vector %u error %llx ip %llx cr2 %llx flags %llx\n", cpu,
+	      (u32)f->vector, (u64)f->error, (u64)f->ip, (u64)read_cr2(),
 	      (u64)f->flags);
 	die("an exception that nobody expects");
 }
@@ -382,14 +386,15 @@ bool expect(const struct trap *t, u32 vector, u64 error, const char *name)
 
 	if (ok)
 		return check(true, "%s", name);
-	return check(false, "%s: expected vector %u error %llx got %u %llx at %llx",
+	return check(false,
+		     "%s: expected vector %u error %llx got %u %llx at %llx",
 		     name, vector, error, (u32)t->vector, t->error, t->ip);
 }
 
 const struct trap *iret_call(word ip, word cs, word flags, word sp, word ss)
 {
-	struct far_target t = {.ip = ip, .cs = cs, .flags = flags, .sp = sp,
-			       .ss = ss};
+	struct far_target t = {
+		.ip = ip, .cs = cs, .flags = flags, .sp = sp, .ss = ss};
 
 	return catch_call((void *)go, (word)&t, 0);
 }

@@ -31,9 +31,8 @@ void gate_set(u32 vector, void *fn, u32 selector, u32 attr, u32 ist)
 {
 	u64 at = (u64)fn;
 
-	idt[vector * 2] = (at & 0xffff) | (u64)selector << 16 |
-			  (u64)ist << 32 | (u64)attr << 40 |
-			  (at & 0xffff0000) << 32;
+	idt[vector * 2] = (at & 0xffff) | (u64)selector << 16 | (u64)ist << 32 |
+			  (u64)attr << 40 | (at & 0xffff0000) << 32;
 	idt[vector * 2 + 1] = at >> 32;
 }
 
@@ -52,8 +51,7 @@ static void tss_descriptor(u32 cpu)
 {
 	u64 at = (u64)&tss[cpu];
 
-	gdt[SEL_TSS / 8 + 2 * cpu] =
-		segment((u32)at, sizeof(tss[0]) - 1, 0x89);
+	gdt[SEL_TSS / 8 + 2 * cpu] = segment((u32)at, sizeof(tss[0]) - 1, 0x89);
 	gdt[SEL_TSS / 8 + 2 * cpu + 1] = at >> 32;
 }
 

@@ -76,6 +76,8 @@ static int store_probe(struct x86_cpu *cpu, const struct insn *in,
 		end--;
 	if (((base + first * s->size) & 0xfff) + (end - first) * s->size <= 4096)
 		return X86_OK;
+	if (!vec_canonical(cpu, base + end * s->size - 1))
+		return raise_segment(cpu, insn_fault_seg(in));
 	rc = probe_range(cpu, in, s->offset + first * s->size, 1);
 	return rc ? rc : probe_range(cpu, in, s->offset + end * s->size - 1, 1);
 }

@@ -21,7 +21,7 @@ int vec_linear(struct x86_cpu *cpu, const struct insn *in, u32 size, bool write,
 	return X86_OK;
 }
 
-static bool canonical(const struct x86_cpu *cpu, gva_t address)
+bool vec_canonical(const struct x86_cpu *cpu, gva_t address)
 {
 	u32 bits = cpu->cr4 & CR4_LA57 ? 57 : 48;
 
@@ -36,7 +36,7 @@ static bool canonical(const struct x86_cpu *cpu, gva_t address)
 static int raise_misaligned(struct x86_cpu *cpu, const struct insn *in,
 			    gva_t address, bool area)
 {
-	if (area && !canonical(cpu, address))
+	if (area && !vec_canonical(cpu, address))
 		return raise_segment(cpu, insn_fault_seg(in));
 	if (area && cpu->tlb == cpu->tlbs[TLB_ALIGN] && address & 3)
 		return raise_error(cpu, VECTOR_AC, 0);
@@ -48,7 +48,7 @@ int area_linear(struct x86_cpu *cpu, const struct insn *in, u32 size,
 {
 	int rc = vec_linear(cpu, in, size, write, ret_address);
 
-	if (!rc && !canonical(cpu, *ret_address))
+	if (!rc && !vec_canonical(cpu, *ret_address))
 		rc = raise_segment(cpu, insn_fault_seg(in));
 	return rc;
 }

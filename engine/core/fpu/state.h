@@ -136,6 +136,7 @@ static inline int raise_simd(struct x86_cpu *cpu)
  * the segment's checks. */
 int vec_linear(struct x86_cpu *cpu, const struct insn *in, u32 size, bool write,
 	       gva_t *ret_address);
+bool vec_canonical(const struct x86_cpu *cpu, gva_t address);
 /* The same for a state area, whose address is checked whatever it needs of it. */
 int area_linear(struct x86_cpu *cpu, const struct insn *in, u32 size,
 		bool write, gva_t *ret_address);

@@ -326,8 +326,10 @@ static void aim_restore(struct preparation *p, const struct insn *in)
 		return;
 	if (rng_percent(rng, 25))
 		header[1] = BIT(63) | rng_below(rng, 8) | header[0];
+	/* Of the compacted form's header the CPU checks the rest only after it
+	 * has touched the area. */
 	if (rng_percent(rng, 8))
-		header[rng_below(rng, 8)] |= BIT(62);
+		header[rng_below(rng, header[1] ? 2 : 8)] |= BIT(62);
 	poke(p, p->e->target + XSAVE_HEADER, header, sizeof(header));
 }
 
@@ -388,6 +390,7 @@ static void aim_mask(struct preparation *p, u32 reg)
 	}
 }
 
+/* long: one case for each kind of instruction that needs its operands aimed */
 static void aim_by_id(struct preparation *p, const struct insn *in)
 {
 	switch (in->id) {

@@ -42,7 +42,8 @@ static struct engine *engine_once(void)
 	return engine;
 }
 
-/* Real time, because a guest may sleep for ever. */
+/* Real time, because a guest may sleep for ever; again and again, because the
+ * first one may come before the run has begun. */
 static timer_t timer_once(void)
 {
 	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL,
@@ -111,7 +112,8 @@ static void registers_set(struct engine_vcpu *vcpu, const u8 *data, size_t size)
 
 static void run_some(struct engine_vcpu *vcpu, u8 how)
 {
-	const struct itimerspec slice = {.it_value.tv_nsec = SLICE_NS};
+	const struct itimerspec slice = {.it_value.tv_nsec = SLICE_NS,
+					 .it_interval.tv_nsec = SLICE_NS};
 	struct kvm_guest_debug debug = {.control = KVM_GUESTDBG_ENABLE |
 						   KVM_GUESTDBG_SINGLESTEP};
 

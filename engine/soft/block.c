@@ -151,7 +151,8 @@ int insn_fetch(struct x86_cpu *cpu, struct insn *ret)
 		part = (u32)MIN((u64)part, room - have);
 		memcpy(bytes + have, host, part);
 		have += part;
-		result = decode_insn(bytes, have, cpu->code, ret);
+		result = decode_insn_for(bytes, have, cpu->code,
+					 cpu->vendor_amd, ret);
 		if (result == DECODE_OK) {
 			insn_bind(cpu, ret);
 			return X86_OK;
@@ -188,8 +189,8 @@ static struct block *block_build(struct block_cache *cache, struct x86_cpu *cpu,
 	while (block->count < BLOCK_INSNS_MAX && at < room) {
 		struct insn *in = &block->insn[block->count];
 
-		if (decode_insn(source + at, (u32)room - at, cpu->code, in) !=
-		    DECODE_OK)
+		if (decode_insn_for(source + at, (u32)room - at, cpu->code,
+				    cpu->vendor_amd, in) != DECODE_OK)
 			break;
 		insn_bind(cpu, in);
 		at += in->len;

@@ -37,7 +37,8 @@ struct cursor {
 	u32 key;
 	u32 flags; /* INSN_* */
 	enum code_size code;
-	u8 rex; /* REX_*, from REX or VEX */
+	bool amd; /* in AMD's reading */
+	u8 rex;	  /* REX_*, from REX or VEX */
 	u8 vvvv;
 	u8 seg; /* override or NO_SEG */
 	u8 opcode;
@@ -84,13 +85,14 @@ static void copy_input(u8 *buffer, const u8 *bytes, u32 size)
 }
 
 static void start(struct cursor *c, const u8 *bytes, u32 size,
-		  enum code_size code)
+		  enum code_size code, bool amd)
 {
 	c->bytes = bytes;
 	c->pos = 0;
 	c->limit = size < INSN_LEN_MAX ? size : INSN_LEN_MAX;
 	c->flags = 0;
 	c->code = code;
+	c->amd = amd;
 	c->rex = 0;
 	c->vvvv = 0;
 	c->seg = NO_SEG;
@@ -188,6 +190,19 @@ static u32 mandatory_prefix(const struct cursor *c)
 	return c->flags & INSN_OPSIZE ? PFX_66 - PFX_NONE : 0;
 }
 
+/* F3 41 90: Intel's PAUSE, AMD's XCHG R8. [APM3 "PAUSE"] */
+static bool is_amd_xchg(const struct cursor *c, u32 map)
+{
+	return c->amd && map == MAP_ONE && c->opcode == 0x90 && c->rex & REX_B;
+}
+
+/* REP and REPNE before LOOPE and LOOPNE say, to AMD, which of them it is. */
+static void amd_loop(struct cursor *c)
+{
+	if ((c->opcode | 1) == 0xe1 && c->flags & (INSN_REP | INSN_REPNE))
+		c->opcode = c->flags & INSN_REP ? 0xe1 : 0xe0;
+}
+
 static void legacy_opcode(struct cursor *c)
 {
 	u32 map = MAP_ONE;
@@ -201,8 +216,11 @@ static void legacy_opcode(struct cursor *c)
 			c->opcode = take(c);
 		}
 	}
-	c->key = SPACE_LEGACY << KEY_SPACE | map << KEY_MAP | c->opcode |
-		 mandatory_prefix(c) << KEY_PREFIX;
+	if (c->amd && map == MAP_ONE)
+		amd_loop(c);
+	c->key = SPACE_LEGACY << KEY_SPACE | map << KEY_MAP | c->opcode;
+	if (!is_amd_xchg(c, map))
+		c->key |= mandatory_prefix(c) << KEY_PREFIX;
 }
 
 /*
@@ -397,8 +415,10 @@ static u8 operand_size(const struct cursor *c, u32 info)
 		return 0;
 	case SIZE_D64:
 		return !long_mode ? by_prefix : wide || by_prefix == 2 ? 3 : 1;
-	case SIZE_F64:
-		return long_mode ? 3 : by_prefix;
+	case SIZE_F64: /* AMD: 66 counts. [APM3 1.2.7 "Operand-Size Override"] */
+		if (!long_mode)
+			return by_prefix;
+		return c->amd && !wide && by_prefix == 1 ? 1 : 3;
 	case SIZE_Z:
 		return wide ? 2 : by_prefix;
 	case SIZE_W:
@@ -518,19 +538,35 @@ static bool register_exists(const struct cursor *c, const struct form *form)
 
 /* --------------------------------------------------------------- decode --- */
 
+/* 0F 0D, as in a key. */
+#define AMD_PREFETCH (SPACE_LEGACY << KEY_SPACE | MAP_0F << KEY_MAP | 0x0du)
+
+/* What only AMD's decoders refuse: PREFETCHW of a register, and outside 64-bit
+ * mode the quadword forms of these. */
+static bool amd_refuses(const struct cursor *c, const struct form *form, bool w)
+{
+	if (form->id == INSN_VPEXTRD || form->id == INSN_VPINSRD)
+		return w && c->code != CODE_64;
+	return (c->key & KEY_OPCODE) == AMD_PREFETCH && c->modrm >= 0xc0;
+}
+
 /* Reads what follows the opcode; answers whether the form is legal. */
 static bool read_operands(struct cursor *c, const struct form *form)
 {
 	u32 info = form->info;
-	bool legal;
+	bool legal, w = c->rex & REX_W;
 
+	if (c->amd && form->id == INSN_UD && c->flags & INSN_MODRM) {
+		c->flags &= ~(u32)INSN_MODRM; /* AMD's UD0 and UD1 have none */
+		c->pos--;
+	}
 	/* Only 64-bit mode has wide general registers, whatever VEX.W says; a
 	 * W that selects among rows is none of theirs. */
 	if (c->code != CODE_64 && (info & WIDE_GPR || !(form->mask & KEY_W)))
 		c->rex &= (u8)~REX_W;
 	c->addr_size = address_size(c);
 	c->op_size = operand_size(c, info);
-	legal = read_address(c, info);
+	legal = read_address(c, info) && !(c->amd && amd_refuses(c, form, w));
 	if (info & IMM_MASK)
 		c->imm = read_immediate(c, info & IMM_MASK);
 	if (info & REG_CHECK)
@@ -585,15 +621,16 @@ static void fill(const struct cursor *c, const struct form *form,
 	ret->index_vec = c->index_vec;
 }
 
-enum decode_result decode_insn(const u8 *bytes, u32 size, enum code_size code,
-			       struct insn *ret)
+enum decode_result decode_insn_for(const u8 *bytes, u32 size,
+				   enum code_size code, bool amd,
+				   struct insn *ret)
 {
 	const struct form *form;
 	u8 buffer[BUFFER];
 	struct cursor c;
 	bool legal = true;
 
-	start(&c, bytes, size, code);
+	start(&c, bytes, size, code, amd);
 	if (size < BUFFER) {
 		copy_input(buffer, bytes, size);
 		c.bytes = buffer;
@@ -611,6 +648,12 @@ enum decode_result decode_insn(const u8 *bytes, u32 size, enum code_size code,
 		return DECODE_UD;
 	fill(&c, form, ret);
 	return DECODE_OK;
+}
+
+enum decode_result decode_insn(const u8 *bytes, u32 size, enum code_size code,
+			       struct insn *ret)
+{
+	return decode_insn_for(bytes, size, code, false, ret);
 }
 
 const char *insn_mnemonic(const struct insn *in)

@@ -114,6 +114,15 @@ enum decode_result {
 enum decode_result decode_insn(const u8 *bytes, u32 size, enum code_size code,
 			       struct insn *ret);
 
+/*
+ * The same as a CPU of that vendor reads it; decode_insn() is Intel. On AMD 66
+ * makes near branches of 64-bit mode 16 bits wide (op_size 1), F3 41 90 is XCHG,
+ * and some forms are #UD.
+ */
+enum decode_result decode_insn_for(const u8 *bytes, u32 size,
+				   enum code_size code, bool amd,
+				   struct insn *ret);
+
 /* Its Intel mnemonic in lower case, condition included; operand width not. */
 const char *insn_mnemonic(const struct insn *in);
 

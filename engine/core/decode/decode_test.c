@@ -291,6 +291,69 @@ TEST(operand_sizes_follow_mode_prefix_and_rule)
 	check_eq(decode_all(CODE_64, BYTES(0xf3, 0x0f, 0x58, 0x00)).op_size, 2);
 }
 
+/* Both vendors' readings of the same 15 bytes. */
+static void read_twice(enum code_size code, const u8 *bytes, size_t size,
+		       struct insn *ret_intel, struct insn *ret_amd)
+{
+	u8 all[INSN_LEN_MAX] = {0};
+
+	memcpy(all, bytes, size);
+	check_eq(decode_insn_for(all, sizeof(all), code, false, ret_intel),
+		 DECODE_OK);
+	check_eq(decode_insn_for(all, sizeof(all), code, true, ret_amd),
+		 DECODE_OK);
+}
+
+TEST(amds_near_branches_of_64_bit_mode_can_be_16_bits_wide)
+{
+	struct insn intel, amd;
+
+	read_twice(CODE_64, BYTES(0x66, 0xe8, 0x10, 0x20, 0x30, 0x40), &intel,
+		   &amd);
+	check_eq(intel.len, 6);
+	check_eq(intel.op_size, 3);
+	check_eq(amd.len, 4);
+	check_eq(amd.op_size, 1);
+	check_eq(amd.imm, 0x2010);
+	read_twice(CODE_64, BYTES(0x66, 0x48, 0xe8, 0x10, 0x20, 0x30, 0x40),
+		   &intel, &amd);
+	check_eq(amd.len, 7);
+	check_eq(amd.op_size, 3);
+	read_twice(CODE_32, BYTES(0x66, 0xc3), &intel, &amd);
+	check_eq(amd.op_size, intel.op_size);
+}
+
+TEST(some_prefixes_choose_another_instruction_on_amd)
+{
+	struct insn intel, amd;
+
+	read_twice(CODE_64, BYTES(0xf3, 0x41, 0x90), &intel, &amd);
+	check_eq(intel.id, INSN_PAUSE);
+	check_eq(amd.id, INSN_XCHG);
+	read_twice(CODE_64, BYTES(0xf3, 0x90), &intel, &amd);
+	check_eq(amd.id, INSN_PAUSE);
+	read_twice(CODE_64, BYTES(0xf3, 0xe0, 0x10), &intel, &amd);
+	check_eq(intel.id, INSN_LOOPNE);
+	check_eq(amd.id, INSN_LOOPE);
+	read_twice(CODE_64, BYTES(0xf2, 0xe1, 0x10), &intel, &amd);
+	check_eq(intel.id, INSN_LOOPE);
+	check_eq(amd.id, INSN_LOOPNE);
+}
+
+TEST(amd_does_not_know_some_forms)
+{
+	struct insn in;
+
+	check_eq(decode_insn_for(BYTES(0x0f, 0x0d, 0xc0), CODE_64, true, &in),
+		 DECODE_UD);
+	check_eq(decode_insn_for(BYTES(0xc4, 0xe3, 0xf9, 0x16, 0xc0, 1),
+				 CODE_32, true, &in),
+		 DECODE_UD);
+	check_eq(decode_insn_for(BYTES(0x0f, 0xff), CODE_64, true, &in),
+		 DECODE_OK); /* UD0 has no ModRM byte */
+	check_eq(in.len, 2);
+}
+
 TEST(the_mod_field_of_control_register_moves_is_ignored)
 {
 	struct insn in = decode_all(CODE_64, BYTES(0x0f, 0x22, 0x1d));

@@ -5,11 +5,15 @@
 #include "engine/core/decode/id.h"
 #include "engine/core/decode/row.h"
 
-/* Truncates to the operand size and checks: canonical, or inside CS. */
+/* Truncates to the operand size and checks: canonical, or inside CS. A size of
+ * 16 bits in 64-bit mode is AMD's. */
 static ALWAYS_INLINE int target_check(struct x86_cpu *cpu, u64 *target, u32 size)
 {
 	if (likely(cpu->code == CODE_64)) {
 		u32 shift = cpu->cr4 & CR4_LA57 ? 7 : 16;
+
+		if (unlikely(size == SZ_W))
+			*target &= 0xffff;
 
 		if (likely((u64)((s64)(*target << shift) >> shift) == *target))
 			return X86_OK;
@@ -78,13 +82,20 @@ static int jmp_near(struct x86_cpu *cpu, const struct insn *in)
 	return rc ? rc : jump(cpu, target, in->op_size);
 }
 
-/* The return address is stored even when the target then proves bad. */
+/* On Intel the return address is stored even when the target proves bad. */
 static ALWAYS_INLINE int call(struct x86_cpu *cpu, const struct insn *in,
 			      u64 target)
 {
 	u64 sp = cpu->gpr[RSP];
-	int rc = stack_push(cpu, RIP(cpu), 1u << in->op_size);
+	int rc = X86_OK;
 
+	if (cpu->vendor_amd) {
+		rc = stack_probe(cpu, 1u << in->op_size);
+		if (!rc)
+			rc = target_check(cpu, &target, in->op_size);
+	}
+	if (!rc)
+		rc = stack_push(cpu, RIP(cpu), 1u << in->op_size);
 	if (rc)
 		return rc;
 	rc = target_check(cpu, &target, in->op_size);

@@ -155,10 +155,12 @@ H(movzx16, extend(cpu, in, SZ_W, false))
 H(movsx8, extend(cpu, in, SZ_B, true))
 H(movsx16, extend(cpu, in, SZ_W, true))
 
-/* MOVSXD with a 16-bit operand moves 16 bits. */
+/* MOVSXD with a 16-bit operand moves 16 bits, of which AMD reads 32. */
 static int movsxd(struct x86_cpu *cpu, const struct insn *in)
 {
-	return extend(cpu, in, in->op_size == SZ_W ? SZ_W : SZ_L, true);
+	bool half = in->op_size == SZ_W && !cpu->vendor_amd;
+
+	return extend(cpu, in, half ? SZ_W : SZ_L, true);
 }
 
 static int lea(struct x86_cpu *cpu, const struct insn *in)

@@ -330,7 +330,8 @@ static bool comparison_over(const struct x86_cpu *cpu, const struct insn *in)
 
 /*
  * The destination is read first. A fault in the middle leaves the flags as they
- * were before the instruction. [SDM2 "REP/REPE/REPZ/REPNE/REPNZ"]
+ * were before the instruction; on AMD, as the last element set them.
+ * [SDM2 "REP/REPE/REPZ/REPNE/REPNZ"]
  */
 static int compare_run(struct x86_cpu *cpu, const struct insn *in, bool scan)
 {
@@ -349,7 +350,8 @@ static int compare_run(struct x86_cpu *cpu, const struct insn *in, bool scan)
 		if (!rc && !scan)
 			rc = source_element(cpu, in, &s, &a);
 		if (rc) {
-			cpu->rflags = flags;
+			if (!cpu->vendor_amd)
+				cpu->rflags = flags;
 			return rc;
 		}
 		compare_elements(cpu, a, b, s.bytes);
@@ -358,7 +360,8 @@ static int compare_run(struct x86_cpu *cpu, const struct insn *in, bool scan)
 		over = comparison_over(cpu, in);
 	}
 	rc = string_end(cpu, in, &s, over);
-	if (rc == X86_REPEAT) /* a later fault must find them, too */
+	if (rc == X86_REPEAT &&
+	    !cpu->vendor_amd) /* a later fault must find them, too */
 		cpu->rflags = flags;
 	return rc;
 }

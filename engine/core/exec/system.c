@@ -132,6 +132,18 @@ int operand_read_half(struct x86_cpu *cpu, const struct insn *in, u32 size,
 			 : segment_read(cpu, in->seg, at, ret, 4, fault_seg);
 }
 
+/* AMD's way: the offset of four bytes, then the selector. */
+static int pointer_read_parts(struct x86_cpu *cpu, const struct insn *in,
+			      u64 ret[2])
+{
+	u64 at = (insn_offset(cpu, in) + 4) & address_mask[in->addr_size];
+	int rc = operand_read_half(cpu, in, 4, 0, &ret[0]);
+
+	return rc ? rc
+		  : segment_read(cpu, in->seg, at, &ret[1], 2,
+				 insn_fault_seg(in));
+}
+
 int operand_read_pointer(struct x86_cpu *cpu, const struct insn *in, u32 size,
 			 u64 ret[2])
 {
@@ -142,12 +154,14 @@ int operand_read_pointer(struct x86_cpu *cpu, const struct insn *in, u32 size,
 		rc = operand_read_half(cpu, in, 2, 0, &ret[0]);
 		return rc ? rc : operand_read_half(cpu, in, 2, 1, &ret[1]);
 	}
+	ret[0] = 0;
+	ret[1] = 0;
+	if (cpu->vendor_amd)
+		return pointer_read_parts(cpu, in, ret);
 	if (size == 8)
 		rc = operand_read(cpu, in, pointer, 10);
 	else
 		rc = operand_read(cpu, in, pointer, 6);
-	ret[0] = 0;
-	ret[1] = 0;
 	if (rc)
 		return rc;
 	__builtin_memcpy(&ret[0], pointer, size);

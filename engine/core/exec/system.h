@@ -103,6 +103,8 @@ int source_read16(struct x86_cpu *cpu, const struct insn *in, u16 *ret);
 /* One of two values of `size` (2 or 4) bytes that make the operand. */
 int operand_read_half(struct x86_cpu *cpu, const struct insn *in, u32 size,
 		      u32 half, u64 *ret);
+/* The width of a far pointer's offset; AMD knows none of 64 bits. */
+u32 pointer_bytes(const struct x86_cpu *cpu, const struct insn *in);
 /* A far pointer: offset of `size` bytes (2, 4, 8), then the selector. */
 int operand_read_pointer(struct x86_cpu *cpu, const struct insn *in, u32 size,
 			 u64 ret[2]);

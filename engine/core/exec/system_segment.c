@@ -62,7 +62,7 @@ int insn_push_seg(struct x86_cpu *cpu, const struct insn *in)
 	u64 offset;
 	int rc;
 
-	if (bytes != 4)
+	if (bytes != 4 || cpu->vendor_amd) /* Intel: half of the slot */
 		return stack_push(cpu, selector, bytes);
 	offset = (cpu->gpr[RSP] - bytes) & stack_mask(cpu);
 	rc = segment_write(cpu, SEG_SS, offset, &selector, 2, SEG_SS);
@@ -77,8 +77,8 @@ int insn_pop_seg(struct x86_cpu *cpu, const struct insn *in)
 	u64 mask = stack_mask(cpu), sp = cpu->gpr[RSP] + bytes, value = 0;
 	int rc;
 
-	/* Only the selector's word is read, whatever the slot's width. */
-	rc = stack_read(cpu, 0, &value, 2);
+	/* Intel reads the selector's word only, whatever the slot's width. */
+	rc = stack_read(cpu, 0, &value, cpu->vendor_amd ? bytes : 2);
 	if (!rc)
 		rc = segment_load(cpu, index, (u16)value);
 	if (rc)
@@ -107,7 +107,7 @@ static u32 far_pointer_segment(u16 id)
 int insn_load_far_pointer(struct x86_cpu *cpu, const struct insn *in)
 {
 	u64 pointer[2];
-	int rc = operand_read_pointer(cpu, in, 1u << in->op_size, pointer);
+	int rc = operand_read_pointer(cpu, in, pointer_bytes(cpu, in), pointer);
 
 	if (!rc)
 		rc = segment_load(cpu, far_pointer_segment(in->id),

@@ -18,8 +18,7 @@
 
 /* --- far transfers --- */
 
-/* The width of a far pointer's offset; AMD knows none of 64 bits. */
-static u32 pointer_bytes(const struct x86_cpu *cpu, const struct insn *in)
+u32 pointer_bytes(const struct x86_cpu *cpu, const struct insn *in)
 {
 	u32 bytes = 1u << in->op_size;
 
@@ -71,7 +70,7 @@ int insn_call_far_mem(struct x86_cpu *cpu, const struct insn *in)
 	u64 offset = 0;
 	int rc = far_pointer_read(cpu, in, &selector, &offset);
 
-	return rc ? rc : far_call(cpu, selector, offset, pointer_bytes(cpu, in));
+	return rc ? rc : far_call(cpu, selector, offset, 1u << in->op_size);
 }
 
 /* CA has an immediate, CB has not. */
@@ -143,14 +142,13 @@ int insn_bound(struct x86_cpu *cpu, const struct insn *in)
 {
 	s64 index = signed_value(gpr_read(cpu, in->reg_off, in->op_size),
 				 in->op_size);
-	u64 bound = 0;
-	int rc = operand_read_half(cpu, in, 1u << in->op_size, 0, &bound);
+	u64 lower = 0, upper = 0;
+	int rc = operand_read_half(cpu, in, 1u << in->op_size, 0, &lower);
+	bool below = index < signed_value(lower, in->op_size);
 
-	if (!rc && index < signed_value(bound, in->op_size))
-		rc = raise_fault(cpu, VECTOR_BR); /* the upper is not read */
-	if (!rc)
-		rc = operand_read_half(cpu, in, 1u << in->op_size, 1, &bound);
-	if (!rc && index > signed_value(bound, in->op_size))
+	if (!rc && (cpu->vendor_amd || !below)) /* Intel reads it if it must */
+		rc = operand_read_half(cpu, in, 1u << in->op_size, 1, &upper);
+	if (!rc && (below || index > signed_value(upper, in->op_size)))
 		rc = raise_fault(cpu, VECTOR_BR);
 	return rc;
 }

@@ -29,14 +29,23 @@ int raise_segment(struct x86_cpu *cpu, u32 seg)
 /*
  * [SDM3 table 6-7 "Alignment Requirements by Data Type"]: ten bytes of x87 count
  * as eight, a far pointer's six as four; vectors of 16 and more that need no
- * alignment are never checked.
+ * alignment are checked by AMD only, for 16.
  */
 static bool alignment_wrong(const struct x86_cpu *cpu, gva_t address, u32 size)
 {
-	u32 align = size == 10 ? 8 : size == 6 ? 4 : size;
+	u32 align = size == 10 ? 8 : size == 6 ? 4 : size == 32 ? 16 : size;
 
-	return cpu->tlb == cpu->tlbs[TLB_ALIGN] && align <= 8 &&
+	return cpu->tlb == cpu->tlbs[TLB_ALIGN] &&
+	       align <= (cpu->vendor_amd ? 16 : 8) &&
 	       (align & (align - 1)) == 0 && (address & (align - 1));
+}
+
+/* Over the end of a flat segment: Intel goes on at 0, which segment_check() lets
+ * happen, to AMD it is the limit. */
+static bool wraps_at_4g(const struct x86_cpu *cpu, gva_t address, u32 size)
+{
+	return cpu->vendor_amd && cpu->code != CODE_64 &&
+	       address + size - 1 > 0xffffffff;
 }
 
 static int pieces_translate(struct x86_cpu *cpu, u32 class, gva_t address,
@@ -64,7 +73,11 @@ static int access_begin(struct x86_cpu *cpu, gva_t address, u32 size,
 		     (cpu->cpl == 3 ? WALK_USER : 0u);
 	int rc;
 
+	if (wraps_at_4g(cpu, address, size))
+		return raise_segment(cpu, seg);
 	if (!linear_canonical(cpu, address))
+		return raise_segment(cpu, seg);
+	if (cpu->vendor_amd && !linear_canonical(cpu, address + size - 1))
 		return raise_segment(cpu, seg);
 	if (alignment_wrong(cpu, address, size))
 		return raise_error(cpu, VECTOR_AC, 0);
@@ -409,6 +422,19 @@ int stack_push(struct x86_cpu *cpu, u64 value, u32 size)
 	if (!rc)
 		stack_move(cpu, offset);
 	return rc;
+}
+
+int stack_probe(struct x86_cpu *cpu, u32 size)
+{
+	u64 offset = (cpu->gpr[RSP] - size) & stack_mask(cpu);
+	u32 seg = cpu->code == CODE_64 ? SEG_NONE : SEG_SS;
+	int rc = segment_check(cpu, seg, offset, size, true);
+
+	if (rc)
+		return rc;
+	return linear_probe(cpu,
+			    (cpu->segment_base[seg] + offset) & cpu->linear_mask,
+			    size, true, SEG_SS);
 }
 
 int stack_read(struct x86_cpu *cpu, s64 relative, u64 *ret_value, u32 size)

@@ -209,6 +209,8 @@ int linear_probe(struct x86_cpu *cpu, gva_t address, u32 size, bool write,
 /* Stack: size 2, 4 or 8; RSP moves only on X86_OK. */
 int stack_push(struct x86_cpu *cpu, u64 value, u32 size);
 int stack_pop(struct x86_cpu *cpu, u64 *ret_value, u32 size);
+/* Would a push of this size fault? */
+int stack_probe(struct x86_cpu *cpu, u32 size);
 /* Same without moving RSP: at RSP + offset in the current stack width. */
 int stack_read(struct x86_cpu *cpu, s64 offset, u64 *ret_value, u32 size);
 u64 stack_mask(const struct x86_cpu *cpu); /* of RSP: 16, 32 or 64 bits */

@@ -342,12 +342,18 @@ static int slot_read(struct x86_cpu *cpu, u32 index, u32 bytes, u64 *ret)
 	return stack_read(cpu, (s64)index * bytes, ret, bytes);
 }
 
-/* Of the slot only the selector itself is read. */
+/* Intel reads the selector's word only, AMD the slot. */
+static u32 selector_bytes(const struct x86_cpu *cpu, u32 bytes)
+{
+	return cpu->vendor_amd ? bytes : 2;
+}
+
 static int slot_read_selector(struct x86_cpu *cpu, u32 index, u32 bytes,
 			      u16 *ret)
 {
 	u64 value = 0;
-	int rc = stack_read(cpu, (s64)index * bytes, &value, 2);
+	int rc = stack_read(cpu, (s64)index * bytes, &value,
+			    selector_bytes(cpu, bytes));
 
 	*ret = (u16)value;
 	return rc;
@@ -422,7 +428,7 @@ static int return_stack(struct x86_cpu *cpu, u32 bytes, s64 at, u32 cpl,
 	u64 ss = 0;
 	int rc;
 
-	rc = stack_read(cpu, at + bytes, &ss, 2);
+	rc = stack_read(cpu, at + bytes, &ss, selector_bytes(cpu, bytes));
 	if (!rc)
 		rc = stack_read(cpu, at, &to->rsp, bytes);
 	if (rc)
@@ -430,6 +436,31 @@ static int return_stack(struct x86_cpu *cpu, u32 bytes, s64 at, u32 cpl,
 	to->ss_selector = (u16)ss;
 	return segment_stack_long(cpu, to->ss_selector, cpl,
 				  segment_is_64(cpu, &to->cs), &to->ss);
+}
+
+/* AMD reads SS and RSP before it looks at CS: CR2 shows it. */
+static int amd_stack_probe(struct x86_cpu *cpu, u32 bytes, s64 at)
+{
+	u64 value;
+	int rc;
+
+	if (!cpu->vendor_amd)
+		return X86_OK;
+	rc = stack_read(cpu, at + bytes, &value, bytes);
+	return rc ? rc : stack_read(cpu, at, &value, bytes);
+}
+
+/* Outside 64-bit code Intel cuts the offset, to AMD it is beyond the limit; and
+ * AMD checks it before SS. */
+static int return_offset(struct x86_cpu *cpu, struct far_return *to)
+{
+	u64 offset = to->rip;
+
+	to->rip = offset_cut(cpu, &to->cs, offset);
+	if (!cpu->vendor_amd)
+		return X86_OK;
+	return to->rip == offset ? branch_check(cpu, &to->cs, offset, 0)
+				 : raise_gp0(cpu);
 }
 
 int far_return(struct x86_cpu *cpu, u32 bytes, u32 release)
@@ -448,10 +479,14 @@ int far_return(struct x86_cpu *cpu, u32 bytes, u32 release)
 	if (!protected_mode(cpu))
 		return real_return(cpu, &to, used);
 	rpl = to.cs_selector & 3;
-	rc = return_code(cpu, to.cs_selector, &to.cs);
+	if (rpl != cpu->cpl)
+		rc = amd_stack_probe(cpu, bytes, (s64)used);
+	if (!rc)
+		rc = return_code(cpu, to.cs_selector, &to.cs);
+	if (!rc)
+		rc = return_offset(cpu, &to);
 	if (rc)
 		return rc;
-	to.rip = offset_cut(cpu, &to.cs, to.rip);
 	if (rpl > cpu->cpl)
 		rc = return_stack(cpu, bytes, (s64)used, rpl, &to);
 	if (!rc)
@@ -575,11 +610,14 @@ static int iret_protected(struct x86_cpu *cpu, u32 bytes, struct far_return *to)
 	bool outer;
 	int rc;
 
-	rc = return_code(cpu, to->cs_selector, &to->cs);
+	outer = mode_64(cpu) || rpl != cpu->cpl;
+	rc = outer ? amd_stack_probe(cpu, bytes, 3 * (s64)bytes) : X86_OK;
+	if (!rc)
+		rc = return_code(cpu, to->cs_selector, &to->cs);
+	if (!rc)
+		rc = return_offset(cpu, to);
 	if (rc)
 		return rc;
-	to->rip = offset_cut(cpu, &to->cs, to->rip);
-	outer = mode_64(cpu) || rpl > cpu->cpl;
 	if (outer)
 		rc = return_stack(cpu, bytes, 3 * (s64)bytes, rpl, to);
 	if (!rc)

@@ -347,6 +347,7 @@ struct x86_cpu {
 	u8 physical_bits, linear_bits;
 	bool pages_1g;	 /* a PDPTE may map a page of 1 GiB */
 	bool vendor_amd; /* whose differences hold */
+	u16 fcs, fds;	 /* AMD: selectors beside FIP and FDP; else 0 */
 
 	struct x86_tlb *tlbs[TLB_CLASSES]; /* borrowed: outlive the cpu */
 	const struct x86_ops *ops;	   /* borrowed */

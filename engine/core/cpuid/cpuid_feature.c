@@ -84,6 +84,7 @@ const struct cpuid_bit cpuid_feature_bit[FEAT_COUNT] = {
 	FEATURE(3DNOWPREFETCH, X1, 0, ECX, 8, "3dnowprefetch"),
 	FEATURE(SSE4A, X1, 0, ECX, 6, "sse4a"),
 	FEATURE(CLZERO, X8, 0, EBX, 0, "clzero"),
+	FEATURE(MISALIGNSSE, X1, 0, ECX, 7, "misalignsse"),
 };
 
 /*

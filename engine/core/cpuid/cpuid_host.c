@@ -51,9 +51,7 @@ static const struct offered offered[] = {
 	 .host = CPUID_7_EBX_FSGSBASE | CPUID_7_EBX_BMI1 | CPUID_7_EBX_AVX2 |
 		 CPUID_7_EBX_BMI2 | CPUID_7_EBX_RDSEED | CPUID_7_EBX_ADX |
 		 CPUID_7_EBX_CLFLUSHOPT | CPUID_7_EBX_CLWB | CPUID_7_EBX_SHA,
-	 /* fpu/ keeps the x87 pointers as these two say. */
-	 .engine = CPUID_7_EBX_FDP_EXCEPTION_ONLY | CPUID_7_EBX_NO_FCS_FDS |
-		   CPUID_7_EBX_TSC_ADJUST | CPUID_7_EBX_SMEP |
+	 .engine = CPUID_7_EBX_TSC_ADJUST | CPUID_7_EBX_SMEP |
 		   CPUID_7_EBX_ERMS | CPUID_7_EBX_INVPCID | CPUID_7_EBX_SMAP},
 	{7, 0, CPUID_ECX,
 	 .host = CPUID_7_ECX_GFNI | CPUID_7_ECX_VAES | CPUID_7_ECX_VPCLMUL |
@@ -67,7 +65,8 @@ static const struct offered offered[] = {
 		 CPUID_D_1_EAX_XGETBV1 | CPUID_D_1_EAX_XSAVES},
 	{0x80000001u, 0, CPUID_ECX,
 	 .host = CPUID_X1_ECX_LAHF64 | CPUID_X1_ECX_LZCNT | CPUID_X1_ECX_SSE4A |
-		 CPUID_X1_ECX_PREFETCHW | CPUID_X1_ECX_TOPOEXT},
+		 CPUID_X1_ECX_MISALIGN | CPUID_X1_ECX_PREFETCHW |
+		 CPUID_X1_ECX_TOPOEXT},
 	{0x80000001u, 0, CPUID_EDX, .host = CPUID_X1_EDX_RDTSCP,
 	 .engine = CPUID_X1_EDX_SYSCALL | CPUID_X1_EDX_NX |
 		   CPUID_X1_EDX_PDPE1GB | CPUID_X1_EDX_LM},
@@ -84,6 +83,12 @@ static const struct offered needs_avx[] = {
 	{7, 0, CPUID_EBX, .host = CPUID_7_EBX_AVX2},
 	{7, 0, CPUID_ECX, .host = CPUID_7_ECX_VAES | CPUID_7_ECX_VPCLMUL},
 	{7, 1, CPUID_EAX, .host = CPUID_7_1_EAX_AVX_VNNI},
+};
+
+/* fpu/ keeps the x87 pointers as these two say, but for AMD's guests. */
+static const struct offered x87_intel[] = {
+	{7, 0, CPUID_EBX,
+	 .engine = CPUID_7_EBX_FDP_EXCEPTION_ONLY | CPUID_7_EBX_NO_FCS_FDS},
 };
 
 static const struct offered spec_ctrl_intel[] = {
@@ -180,6 +185,9 @@ static u32 offered_reg(const struct cpuid_host *host, u32 leaf, u32 subleaf,
 				 subleaf, reg, ~0u);
 	if (!xcr0 && leaf == 1 && reg == CPUID_ECX)
 		bits &= ~CPUID_1_ECX_XSAVE;
+	if (!host_is_amd(host))
+		bits |= mask_of(x87_intel, ARRAY_SIZE(x87_intel), leaf, subleaf,
+				reg, 0);
 	if (!(host->flags & CPUID_OFFER_SPEC_CTRL))
 		return bits;
 	if (host_is_amd(host))

@@ -258,6 +258,10 @@ TEST(an_amd_host_makes_an_amd_guest)
 	cpuid_apply(&cpu, list, list_count);
 	check(cpu.vendor_amd);
 	check(x86_has(&cpu, FEAT_SSE4A) && x86_has(&cpu, FEAT_CLZERO));
+	check(x86_has(&cpu, FEAT_MISALIGNSSE));
+	check_eq(reg(7, 0, CPUID_EBX) & (CPUID_7_EBX_FDP_EXCEPTION_ONLY |
+					 CPUID_7_EBX_NO_FCS_FDS),
+		 0);
 	check_eq(reg(0x80000001u, 0, CPUID_ECX) & CPUID_X1_ECX_SVM, 0);
 	check_eq(reg(0x80000001u, 0, CPUID_EDX) & CPUID_X1_EDX_SHARED,
 		 reg(1, 0, CPUID_EDX) & CPUID_X1_EDX_SHARED);

@@ -131,6 +131,7 @@ void test_machine_init(struct test_machine *m)
 	cpu->tlb_generation[0] = cpu->tlb_generation[1] = 1;
 	cpu->code_host = ~0ull << 12;
 	__builtin_memset(cpu->feature, 0xff, sizeof(cpu->feature));
+	cpu->feature[FEAT_MISALIGNSSE / 64] &= ~BIT(FEAT_MISALIGNSSE % 64);
 	cpu->cr4_allowed = 0x7f0fff & ~(CR4_VME | CR4_PVI) & ~BIT(13) &
 			   ~BIT(14) & ~BIT(15) & ~BIT(19);
 	cpu->efer_allowed = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
@@ -361,7 +362,8 @@ int test_step(struct test_machine *m)
 	struct insn in;
 	int rc;
 
-	switch (decode_insn(bytes, INSN_LEN_MAX, cpu->code, &in)) {
+	switch (decode_insn_for(bytes, INSN_LEN_MAX, cpu->code, cpu->vendor_amd,
+				&in)) {
 	case DECODE_OK:
 		break;
 	case DECODE_TOO_LONG:

@@ -10,9 +10,12 @@
  * logic and all state instructions are plain C, everything that computes goes
  * through struct fpu_host to the host's own instruction.
  *
- * What the guest's CPUID must say, because it is what is done here: FDP and
- * FOP are recorded for unmasked x87 exceptions only (CPUID.7.0:EBX[6] = 1), FCS
- * and FDS are stored as zero (EBX[13] = 1). [SDM1 8.1.8]
+ * What the guest's CPUID must say, because it is what is done here. Intel: FDP
+ * and FOP are recorded for unmasked x87 exceptions only (CPUID.7.0:EBX[6] = 1),
+ * FCS and FDS are stored as zero (EBX[13] = 1). [SDM1 8.1.8] AMD: all are
+ * recorded always, and saved as zero by FXSAVE and XSAVE while no exception is
+ * pending (CPUID.80000008H:EBX[2] = 1); the selectors live beside the XSAVE
+ * image, whose 64-bit form, a client's, has no place for them.
  */
 #ifndef ENGINE_CORE_FPU_FPU_H
 #define ENGINE_CORE_FPU_FPU_H
@@ -94,7 +97,8 @@ struct fpu_host {
  */
 void fpu_reset(struct x86_cpu *cpu, bool init);
 
-/* XINUSE of the components XCR0 bits 0-2, exact. [SDM1 13.6] */
+/* XINUSE of the components XCR0 bits 0-2, exact. [SDM1 13.6] To AMD the x87
+ * pointers alone are no use of it. */
 u64 fpu_in_use(const struct x86_cpu *cpu);
 
 /*

@@ -36,7 +36,7 @@ static int exec_fxsave(struct x86_cpu *cpu, const struct insn *in)
 {
 	u8 image[XSAVE_XMM + 256] __attribute__((aligned(16)));
 	u32 seg = insn_fault_seg(in);
-	u32 mask = MXCSR_VALID;
+	u32 mask = mxcsr_valid(cpu);
 	u32 size = XSAVE_XMM;
 	gva_t address;
 	int rc = fxsave_begin(cpu, in, true, &address);
@@ -65,7 +65,7 @@ static int exec_fxrstor(struct x86_cpu *cpu, const struct insn *in)
 	if (rc)
 		return rc;
 	bytes_copy(&mxcsr, image + XSAVE_MXCSR, 4);
-	if (mxcsr & ~MXCSR_VALID)
+	if (mxcsr & ~mxcsr_valid(cpu))
 		return raise_gp0(cpu);
 	x87_load_image(cpu, image, in->flags & INSN_W);
 	*mxcsr_of(cpu) = mxcsr;
@@ -83,7 +83,7 @@ static int exec_ldmxcsr(struct x86_cpu *cpu, const struct insn *in)
 		rc = operand_read(cpu, in, &mxcsr, 4);
 	if (rc)
 		return rc;
-	if (mxcsr & ~MXCSR_VALID)
+	if (mxcsr & ~mxcsr_valid(cpu))
 		return raise_gp0(cpu);
 	*mxcsr_of(cpu) = mxcsr;
 	return X86_OK;

@@ -59,6 +59,7 @@ static void x87_clear(struct x86_cpu *cpu)
 {
 	bytes_zero(cpu->xsave.bytes, XSAVE_MXCSR);
 	*fx_u16(cpu, FX_FCW) = FCW_RESET;
+	cpu->fcs = cpu->fds = 0;
 }
 
 /* [SDM2 "FINIT/FNINIT"] */
@@ -83,6 +84,21 @@ u64 x87_pointer(const struct x86_cpu *cpu, u64 value)
 	return (u64)((s64)(value << unused) >> unused);
 }
 
+/* Intel keeps all of FDP, and no selectors. */
+static void load_pointers(struct x86_cpu *cpu, const u8 *image, bool wide)
+{
+	u64 fip = load_u64(image + FX_FIP), fdp = load_u64(image + FX_FDP);
+
+	cpu->fcs = cpu->fds = 0;
+	if (cpu->vendor_amd) {
+		cpu->fcs = wide ? 0 : load_u16(image + FX_FIP + 4);
+		cpu->fds = wide ? 0 : load_u16(image + FX_FDP + 4);
+		fdp = x87_pointer(cpu, fdp);
+	}
+	*fx_u64(cpu, FX_FIP) = wide ? x87_pointer(cpu, fip) : (u32)fip;
+	*fx_u64(cpu, FX_FDP) = wide ? fdp : (u32)fdp;
+}
+
 void x87_load_image(struct x86_cpu *cpu, const u8 *image, bool wide)
 {
 	*fx_u16(cpu, FX_FCW) = (load_u16(image + FX_FCW) & FCW_VALID) |
@@ -90,10 +106,7 @@ void x87_load_image(struct x86_cpu *cpu, const u8 *image, bool wide)
 	*fx_u16(cpu, FX_FSW) = load_u16(image + FX_FSW);
 	*fx_u16(cpu, FX_FTW) = image[FX_FTW];
 	*fx_u16(cpu, FX_FOP) = load_u16(image + FX_FOP) & FOP_MASK;
-	*fx_u64(cpu, FX_FIP) = wide ? x87_pointer(cpu, load_u64(image + FX_FIP))
-				    : load_u32(image + FX_FIP);
-	*fx_u64(cpu, FX_FDP) = wide ? load_u64(image + FX_FDP)
-				    : load_u32(image + FX_FDP);
+	load_pointers(cpu, image, wide);
 	for (u32 i = 0; i < 8; i++) {
 		u8 *to = cpu->xsave.bytes + XSAVE_ST + 16 * i;
 
@@ -107,9 +120,15 @@ void x87_store_image(struct x86_cpu *cpu, u8 *image, bool wide)
 {
 	bytes_copy(image, cpu->xsave.bytes, XSAVE_MXCSR);
 	bytes_copy(image + XSAVE_ST, cpu->xsave.bytes + XSAVE_ST, 128);
-	if (!wide) { /* FCS and FDS are deprecated: zero */
-		bytes_zero(image + FX_FIP + 4, 4);
-		bytes_zero(image + FX_FDP + 4, 4);
+	if (cpu->vendor_amd && !(load_u16(image + FX_FSW) & FSW_ES)) {
+		/* [APM2 11.4.4.3 "FXSAVE and FXRSTOR Instructions"] */
+		bytes_zero(image + FX_FOP, 2);
+		bytes_zero(image + FX_FIP, 16);
+	} else if (!wide) { /* on Intel, both are deprecated: zero */
+		u32 fcs = cpu->fcs, fds = cpu->fds;
+
+		bytes_copy(image + FX_FIP + 4, &fcs, 4);
+		bytes_copy(image + FX_FDP + 4, &fds, 4);
 	}
 }
 
@@ -125,8 +144,10 @@ static bool all_zero(const u8 *bytes, u32 size)
 u64 fpu_in_use(const struct x86_cpu *cpu)
 {
 	const u8 *x = cpu->xsave.bytes;
-	bool x87 = load_u64(x) != FCW_RESET || !all_zero(x + FX_FIP, 16) ||
-		   !all_zero(x + XSAVE_ST, 128);
+	bool pointers = load_u16(x + FX_FOP) || !all_zero(x + FX_FIP, 16);
+	bool x87 = (load_u64(x) & (BIT(48) - 1)) != FCW_RESET ||
+		   !all_zero(x + XSAVE_ST, 128) ||
+		   (pointers && !cpu->vendor_amd);
 
 	return (x87 ? XCR0_X87 : 0) |
 	       (all_zero(x + XSAVE_XMM, 256) ? 0 : XCR0_SSE) |
@@ -178,7 +199,7 @@ void xsave_get(const struct x86_cpu *cpu, struct kvm_xsave *ret)
 {
 	u8 *to = (u8 *)ret->region;
 	u64 in_use = fpu_in_use(cpu);
-	u32 valid = MXCSR_VALID;
+	u32 valid = mxcsr_valid(cpu);
 
 	bytes_zero(to, sizeof(ret->region));
 	bytes_copy(to, cpu->xsave.bytes, XSAVE_XMM + 256);
@@ -196,7 +217,7 @@ int xsave_set(struct x86_cpu *cpu, const struct kvm_xsave *xsave)
 
 	if (bv & ~allowed || !all_zero(from + XSAVE_HEADER + 8, 56))
 		return -EINVAL_ERRNO;
-	if (bv && load_u32(from + XSAVE_MXCSR) & ~MXCSR_VALID)
+	if (bv && load_u32(from + XSAVE_MXCSR) & ~mxcsr_valid(cpu))
 		return -EINVAL_ERRNO;
 	if (bv & XCR0_X87)
 		x87_load_image(cpu, from, true);

@@ -36,6 +36,7 @@ struct shape {
 	u32 precision; /* mantissa bits of a result, with the leading one */
 	u32 bytes;     /* of the sources that are used */
 	u8 x, y, z;    /* operand places: x op y, or x * y + z */
+	bool amd;
 };
 
 /* mantissa * 2^exponent; the mantissa is odd, or 0. */
@@ -172,8 +173,9 @@ static bool lane_inexact(const struct insn *in, const struct shape *s,
 	case DIV:
 		return div_inexact(x, y);
 	case NARROW:
-		/* A denormal single is lost in a half whatever its bits. */
-		if (s->size == 4 && !(element(v, s->x, 4, i) & 0x7f800000))
+		/* Intel loses a denormal single in a half whatever its bits. */
+		if (!s->amd && s->size == 4 &&
+		    !(element(v, s->x, 4, i) & 0x7f800000))
 			return x.mantissa;
 		return bits128(x.mantissa) > s->precision;
 	case FUSED:
@@ -438,6 +440,7 @@ u32 simd_trap_flags(struct x86_cpu *cpu, const struct insn *in,
 	if (!(unmasked & (MXCSR_OE | MXCSR_UE)))
 		return raised;
 	s = shape_of(in);
+	s.amd = cpu->vendor_amd;
 	return s.operation == NO_OPERATION
 		       ? raised
 		       : lanes_flags(cpu, in, s, v, thunk, use);

@@ -57,6 +57,19 @@ static int probe_range(struct x86_cpu *cpu, const struct insn *in, u64 offset,
 		size, true, insn_fault_seg(in));
 }
 
+/* AMD's way: one element after the other. */
+static int store_probe_each(struct x86_cpu *cpu, const struct insn *in,
+			    const struct masked_store *s)
+{
+	int rc = X86_OK;
+
+	for (u32 i = 0; i < s->count && !rc; i++)
+		if (element_on(&s->mask, i, s->size))
+			rc = probe_range(cpu, in, s->offset + i * s->size,
+					 s->size);
+	return rc;
+}
+
 /*
  * From the first to the last element that is on. Where that lies in two pages,
  * CR2 shows the first byte if its page faults, else the last.
@@ -68,6 +81,8 @@ static int store_probe(struct x86_cpu *cpu, const struct insn *in,
 	u32 first = 0, end = s->count;
 	int rc;
 
+	if (cpu->vendor_amd)
+		return store_probe_each(cpu, in, s);
 	if ((base & 0xfff) + s->size * s->count <= 4096)
 		return X86_OK;
 	while (first < end && !element_on(&s->mask, first, s->size))
@@ -96,8 +111,8 @@ static int store_write(struct x86_cpu *cpu, const struct insn *in,
 
 /*
  * MASKMOVQ, MASKMOVDQU: to [DS:rDI]; the decoder leaves the segment in seg.
- * All of it must be writable, whatever the mask says; the upper eight bytes are
- * looked at first.
+ * All of it must be writable, whatever the mask says; Intel looks at the upper
+ * eight bytes first.
  */
 static int store_bytes(struct x86_cpu *cpu, const struct insn *in,
 		       const u8 *data, const u8 *mask, u32 count)
@@ -109,6 +124,8 @@ static int store_bytes(struct x86_cpu *cpu, const struct insn *in,
 	for (u32 i = 0; i < count / 8; i++)
 		offset[i] = (cpu->gpr[RDI] + 8 * i) &
 			    address_mask[in->addr_size];
+	if (cpu->vendor_amd)
+		rc = probe_range(cpu, in, offset[0], 8);
 	for (u32 i = count / 8; i && !rc; i--)
 		rc = probe_range(cpu, in, offset[i - 1], 8);
 	for (u32 i = 0; i < count / 8 && !rc; i++) {
@@ -253,6 +270,8 @@ static void gather_begin(struct x86_cpu *cpu, const struct insn *in,
 	wide_get(cpu, in->index_vec, &g->index);
 	wide_get(cpu, in->vvvv, &g->mask);
 	wide_get(cpu, in->reg, &g->result);
+	if (cpu->vendor_amd)
+		return;
 	/* The mask is spread over each element before the first access. */
 	for (u32 i = 0; i < g->mask_bytes; i += g->size)
 		__builtin_memset(
@@ -263,7 +282,7 @@ static void gather_begin(struct x86_cpu *cpu, const struct insn *in,
 }
 
 /* Puts down what was done: all of it, or up to a fault. What a fault leaves
- * past the elements follows current Intel parts. */
+ * past the elements follows current Intel parts; AMD's leave that alone. */
 static void gather_end(struct x86_cpu *cpu, const struct insn *in,
 		       struct gather *g, bool complete)
 {
@@ -271,7 +290,8 @@ static void gather_end(struct x86_cpu *cpu, const struct insn *in,
 
 	if (complete)
 		bytes_zero(&g->mask, sizeof(g->mask));
-	bytes_zero(g->result.byte + from, 32 - from);
+	if (complete || !cpu->vendor_amd)
+		bytes_zero(g->result.byte + from, 32 - from);
 	if (complete || g->done)
 		wide_set(cpu, in->reg, &g->result);
 	wide_set(cpu, in->vvvv, &g->mask);
@@ -289,14 +309,13 @@ static int gather(struct x86_cpu *cpu, const struct insn *in)
 		return raise_ud(cpu);
 	gather_begin(cpu, in, &g);
 	for (u32 i = 0; i < g.count && !rc; i++) {
-		if (!element_on(&g.mask, i, g.size))
-			continue;
-		rc = element_read(cpu, in, gather_offset(cpu, in, &g, i),
-				  g.result.byte + i * g.size, g.size);
-		if (rc)
-			continue;
-		bytes_zero(g.mask.byte + i * g.size, g.size);
-		g.done = true;
+		if (element_on(&g.mask, i, g.size)) {
+			rc = element_read(cpu, in, gather_offset(cpu, in, &g, i),
+					  g.result.byte + i * g.size, g.size);
+			g.done = g.done || !rc;
+		}
+		if (!rc) /* of one that is off, AMD clears all bits */
+			bytes_zero(g.mask.byte + i * g.size, g.size);
 	}
 	if (!rc || rc == X86_FAULT)
 		gather_end(cpu, in, &g, !rc);

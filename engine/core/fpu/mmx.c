@@ -20,7 +20,7 @@ void mmx_enter_store(struct x86_cpu *cpu, int rc)
 {
 	u16 tags = *fx_u16(cpu, FX_FTW);
 
-	if (rc != X86_OK && rc != X86_FAULT)
+	if (rc != X86_OK && (rc != X86_FAULT || cpu->vendor_amd))
 		return;
 	mmx_enter(cpu);
 	if (rc)

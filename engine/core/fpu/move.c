@@ -466,7 +466,8 @@ logic_sse(struct x86_cpu *cpu, const struct insn *in, enum logic how)
 	if (unlikely(rc))
 		return rc;
 	if (in->flags & INSN_MEM) {
-		rc = vec_align(cpu, in, 16, 16, false);
+		if (vec_must_align(cpu, in))
+			rc = vec_align(cpu, in, 16, 16, false);
 		if (!rc)
 			rc = operand_read(cpu, in, value, 16);
 		if (unlikely(rc))

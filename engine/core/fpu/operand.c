@@ -30,12 +30,17 @@ bool vec_canonical(const struct x86_cpu *cpu, gva_t address)
 }
 
 /*
- * Vectors: #GP. State areas: the address is looked at before its alignment, and
- * under alignment checks a field that is not on its own boundary is #AC.
+ * Vectors: #GP; to AMD, XSAVE's area as well. State areas: the address is
+ * looked at before its alignment, and under alignment checks a field that is
+ * not on its own boundary is #AC.
  */
 static int raise_misaligned(struct x86_cpu *cpu, const struct insn *in,
 			    gva_t address, bool area)
 {
+	bool is_fxsave = in->id == INSN_FXSAVE || in->id == INSN_FXRSTOR;
+
+	if (cpu->vendor_amd && !is_fxsave)
+		return raise_gp0(cpu);
 	if (area && !vec_canonical(cpu, address))
 		return raise_segment(cpu, insn_fault_seg(in));
 	if (area && cpu->tlb == cpu->tlbs[TLB_ALIGN] && address & 3)
@@ -62,6 +67,9 @@ int vec_align(struct x86_cpu *cpu, const struct insn *in, u32 size, u32 align,
 
 	if (likely(!(guess & (align - 1))))
 		return X86_OK;
+	if (cpu->vendor_amd && cpu->code != CODE_64 && size > align &&
+	    align == 16 && cpu->tlb == cpu->tlbs[TLB_ALIGN] && guess & 3)
+		return raise_error(cpu, VECTOR_AC, 0); /* before the segment */
 	rc = vec_linear(cpu, in, size, write, &address);
 	return rc ? rc : raise_misaligned(cpu, in, address, size > align);
 }
@@ -129,11 +137,35 @@ int area_read(struct x86_cpu *cpu, gva_t address, void *data, u32 size, u32 seg)
 	return rc || !size ? rc : linear_read_slow(cpu, address, to, size, seg);
 }
 
+int operand_probe(struct x86_cpu *cpu, const struct insn *in, u32 size,
+		  bool write)
+{
+	gva_t address;
+	int rc = vec_linear(cpu, in, size, write, &address);
+
+	return rc ? rc
+		  : linear_probe(cpu, address, size, write, insn_fault_seg(in));
+}
+
+bool vec_must_align(const struct x86_cpu *cpu, const struct insn *in)
+{
+	u32 mxcsr;
+
+	if (!(insn_rows[in->row].attr & ROW_ALIGNED))
+		return false;
+	if (likely(!cpu->vendor_amd))
+		return true;
+	if (in->id >= INSN_SHA1MSG1 && in->id <= INSN_SHA256RNDS2)
+		return false;
+	__builtin_memcpy(&mxcsr, cpu->xsave.bytes + XSAVE_MXCSR, 4);
+	return in->flags & INSN_VEX || !(mxcsr & MXCSR_MM);
+}
+
 static int sized_read(struct x86_cpu *cpu, const struct insn *in, void *data)
 {
 	u32 size = 1u << in->op_size;
 
-	if (insn_rows[in->row].attr & ROW_ALIGNED) {
+	if (vec_must_align(cpu, in)) {
 		int rc = vec_align(cpu, in, size, size, false);
 
 		if (rc)
@@ -182,9 +214,11 @@ static int sized_write(struct x86_cpu *cpu, const struct insn *in,
 	}
 }
 
-/* Half-precision numbers in memory are never checked by EFLAGS.AC. */
-static bool is_half_precision(const struct insn *in)
+/* Intel never checks half-precision numbers in memory by EFLAGS.AC. */
+static bool is_half_precision(const struct x86_cpu *cpu, const struct insn *in)
 {
+	if (cpu->vendor_amd)
+		return false;
 	return in->id == INSN_VCVTPH2PS || in->id == INSN_VCVTPS2PH;
 }
 
@@ -193,7 +227,7 @@ int vec_read(struct x86_cpu *cpu, const struct insn *in, void *data)
 	struct x86_tlb *tlb;
 	int rc;
 
-	if (likely(!is_half_precision(in)))
+	if (likely(!is_half_precision(cpu, in)))
 		return sized_read(cpu, in, data);
 	tlb = alignment_ignore(cpu);
 	rc = sized_read(cpu, in, data);
@@ -206,7 +240,7 @@ int vec_write(struct x86_cpu *cpu, const struct insn *in, const void *data)
 	struct x86_tlb *tlb;
 	int rc;
 
-	if (likely(!is_half_precision(in)))
+	if (likely(!is_half_precision(cpu, in)))
 		return sized_write(cpu, in, data);
 	tlb = alignment_ignore(cpu);
 	rc = sized_write(cpu, in, data);

@@ -401,11 +401,15 @@ static int any_finish(struct x86_cpu *cpu, const struct insn *in, struct any *a)
 	bool dest_memory = dest->place == AT_RM && in->flags & INSN_MEM;
 	bool written = !(a->row->attr & ROW_DEST_NONE);
 	u32 raised = a->row->attr & ROW_FP ? a->v.mxcsr : 0;
-	int rc;
+	int rc = X86_OK;
 
+	if (cpu->vendor_amd && written && dest_memory)
+		rc = operand_probe(cpu, in, 1u << in->op_size, true);
+	if (rc)
+		return rc;
 	if (a->mmx) /* even when the operation ends in #XM */
 		mmx_enter(cpu);
-	rc = simd_finish(cpu, raised); /* they stay when the store faults */
+	rc = simd_finish(cpu, raised); /* Intel's stay if the store faults */
 	if (!rc && written && dest_memory)
 		rc = any_store_memory(cpu, in, a, dest);
 	if (rc)

@@ -42,7 +42,7 @@
 #define MXCSR_MASK_SHIFT 7
 #define MXCSR_DAZ	 0x0040u
 #define MXCSR_FTZ	 0x8000u
-#define MXCSR_VALID	 0xffffu /* MXCSR_MASK; DAZ is in every 64-bit CPU */
+#define MXCSR_MM	 0x20000u /* AMD's misaligned exception mask */
 
 static inline u16 *fx_u16(struct x86_cpu *cpu, u32 offset)
 {
@@ -57,6 +57,13 @@ static inline u64 *fx_u64(struct x86_cpu *cpu, u32 offset)
 static inline u32 *mxcsr_of(struct x86_cpu *cpu)
 {
 	return (u32 *)(void *)(cpu->xsave.bytes + XSAVE_MXCSR);
+}
+
+/* MXCSR_MASK; DAZ is in every 64-bit CPU.
+ * [APM1 4.2.2 "MXCSR Register"] */
+static inline u32 mxcsr_valid(const struct x86_cpu *cpu)
+{
+	return x86_has(cpu, FEAT_MISALIGNSSE) ? 0xffffu | MXCSR_MM : 0xffffu;
 }
 
 /* The low half of a vector register; the upper is FPU_HIGH_OFFSET further. */
@@ -144,6 +151,15 @@ int area_linear(struct x86_cpu *cpu, const struct insn *in, u32 size,
  * #SS and the segment's #GP. */
 int vec_align(struct x86_cpu *cpu, const struct insn *in, u32 size, u32 align,
 	      bool write);
+/*
+ * Does this source operand, none of a move, have to be aligned? To AMD's SHA
+ * instructions never, and to all but VEX's not under its MXCSR.MM.
+ * [APM1 4.3.2 "Data Alignment"]
+ */
+bool vec_must_align(const struct x86_cpu *cpu, const struct insn *in);
+/* Checks that the memory operand could be read or written. */
+int operand_probe(struct x86_cpu *cpu, const struct insn *in, u32 size,
+		  bool write);
 /* linear_probe() of a state area whose last byte is looked at first, as
  * silicon's microcode does: CR2 shows it. */
 int area_probe(struct x86_cpu *cpu, const struct insn *in, gva_t address,
@@ -183,7 +199,7 @@ int element_write(struct x86_cpu *cpu, const struct insn *in, u64 offset,
  * TOP 0, all tags valid. */
 void mmx_enter(struct x86_cpu *cpu);
 /* The same for an instruction that stores; rc is what the store came to. On a
- * fault silicon has set TOP already, but not the tags. */
+ * fault Intel's has set TOP already, but not the tags. */
 void mmx_enter_store(struct x86_cpu *cpu, int rc);
 /* Reads one whatever TOP is. */
 u64 mmx_get(struct x86_cpu *cpu, u32 reg);

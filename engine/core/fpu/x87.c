@@ -50,6 +50,17 @@ static u64 guest_fip(const struct x86_cpu *cpu)
 	return cpu->code == CODE_64 ? rip : (u32)rip & address_mask[cpu->code];
 }
 
+/* Those that 64-bit mode ignores are noted as well. */
+static void selectors_note(struct x86_cpu *cpu, const struct insn *in)
+{
+	cpu->fcs = cpu->seg[SEG_CS].selector;
+	if (in->flags & INSN_MEM) {
+		u32 seg = insn_fault_seg(in);
+
+		cpu->fds = cpu->seg[seg == SEG_NONE ? SEG_DS : seg].selector;
+	}
+}
+
 /* Runs it and puts the guest's pointers where the host's came back. */
 static void x87_run(struct x86_cpu *cpu, const struct insn *in, void *memory)
 {
@@ -60,11 +71,13 @@ static void x87_run(struct x86_cpu *cpu, const struct insn *in, void *memory)
 	flags = cpu->ops->fpu->x87(cpu->xsave.bytes, in->opcode, in->modrm,
 				   memory, cpu->rflags);
 	*fx_u64(cpu, FX_FIP) = guest_fip(cpu);
-	if (*fx_u16(cpu, FX_FSW) & FSW_ES) {
+	if (cpu->vendor_amd || *fx_u16(cpu, FX_FSW) & FSW_ES) {
 		fop = (u16)((in->opcode & 7) << 8 | in->modrm);
 		if (in->flags & INSN_MEM)
 			fdp = insn_offset(cpu, in);
 	}
+	if (cpu->vendor_amd)
+		selectors_note(cpu, in);
 	*fx_u64(cpu, FX_FDP) = fdp;
 	*fx_u16(cpu, FX_FOP) = fop;
 	if (insn_rows[in->row].flags_written)
@@ -146,9 +159,10 @@ static int exec_x87_store(struct x86_cpu *cpu, const struct insn *in)
 	bytes_copy(before, cpu->xsave.bytes, XSAVE_XMM);
 	x87_run(cpu, in, data);
 	fresh = *fx_u16(cpu, FX_FSW) & (u16)~fsw;
-	if (fresh & ~fcw & STORE_STOPPERS)
-		return X86_OK;
-	rc = x87_write(cpu, in, data);
+	if (!(fresh & ~fcw & STORE_STOPPERS))
+		rc = x87_write(cpu, in, data);
+	else if (cpu->vendor_amd) /* the address is looked at all the same */
+		rc = operand_probe(cpu, in, x87_size(in), true);
 	if (rc) {
 		bytes_copy(cpu->xsave.bytes, before, XSAVE_XMM);
 		cpu->rflags = rflags;

@@ -4,7 +4,7 @@
  * [SDM1 8.1.10 "Saving the x87 FPU's State with FSTENV/FNSTENV and
  * FSAVE/FNSAVE", figures 8-9 to 8-12]
  *
- * FCS and FDS are stored as zero (see fpu.h). In real and virtual-8086 mode
+ * FCS and FDS are zero but on AMD (see fpu.h). In real and virtual-8086 mode
  * FIP and FDP are linear addresses of 20 or 32 bits cut in two.
  */
 #include "engine/core/fpu/state.h"
@@ -65,18 +65,18 @@ static void put_word(u8 *env, bool wide, u32 index, u32 value)
 static void put_pointers(struct x86_cpu *cpu, u8 *env, bool wide)
 {
 	u64 fip = *fx_u64(cpu, FX_FIP), fdp = *fx_u64(cpu, FX_FDP);
-	u32 cs_fop = (u32)*fx_u16(cpu, FX_FOP) << 16;
+	u32 cs_fop = (u32)*fx_u16(cpu, FX_FOP) << 16 | cpu->fcs;
 
 	if (wide) {
 		bytes_copy(env + 12, &fip, 4);
 		bytes_copy(env + 16, &cs_fop, 4);
 		bytes_copy(env + 20, &fdp, 4);
-		put_word(env, true, 6, 0);
+		put_word(env, true, 6, cpu->fds);
 	} else {
 		put_word(env, false, 3, (u32)fip);
-		put_word(env, false, 4, 0);
+		put_word(env, false, 4, cpu->fcs);
 		put_word(env, false, 5, (u32)fdp);
-		put_word(env, false, 6, 0);
+		put_word(env, false, 6, cpu->fds);
 	}
 }
 
@@ -138,6 +138,10 @@ static void take_pointers(struct x86_cpu *cpu, const u8 *env, bool wide)
 		*fx_u16(cpu, FX_FOP) = 0;
 		*fx_u64(cpu, FX_FDP) = take_word(env, false, 5);
 	}
+	if (!cpu->vendor_amd)
+		return;
+	cpu->fcs = (u16)take_word(env, wide, 4);
+	cpu->fds = (u16)take_word(env, wide, 6);
 }
 
 static void take_real_pointers(struct x86_cpu *cpu, const u8 *env, bool wide)

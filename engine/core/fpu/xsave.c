@@ -47,12 +47,24 @@ static u32 area_size(u64 components)
 }
 
 /* Where the first byte stands that these components need: the x87 part begins
- * the area, MXCSR stands behind its pointers, the header is always there. */
-static u32 area_start(u64 components, bool mxcsr)
+ * the area, MXCSR stands behind its pointers, the header is always there. AMD
+ * looks at the area's first byte in any case. */
+static u32 area_start(const struct x86_cpu *cpu, u64 components, bool mxcsr)
 {
-	if (components & XCR0_X87)
+	if (components & XCR0_X87 || cpu->vendor_amd)
 		return 0;
 	return mxcsr ? XSAVE_MXCSR : XSAVE_HEADER;
+}
+
+/* AMD begins with the first byte. */
+static int xsave_probe(struct x86_cpu *cpu, const struct insn *in,
+		       gva_t address, u32 size, bool write)
+{
+	int rc = X86_OK;
+
+	if (cpu->vendor_amd)
+		rc = linear_probe(cpu, address, 1, write, insn_fault_seg(in));
+	return rc ? rc : area_probe(cpu, in, address, size, write);
 }
 
 static int area_begin(struct x86_cpu *cpu, const struct insn *in, u32 size,
@@ -74,7 +86,7 @@ static int save_legacy(struct x86_cpu *cpu, gva_t area, u64 parts, bool mxcsr,
 		rc = area_write(cpu, area, image, XSAVE_MXCSR, seg);
 	}
 	if (!rc && mxcsr) {
-		u32 both[2] = {*mxcsr_of(cpu), MXCSR_VALID};
+		u32 both[2] = {*mxcsr_of(cpu), mxcsr_valid(cpu)};
 
 		rc = area_write(cpu, area + XSAVE_MXCSR, both, 8, seg);
 	}
@@ -142,12 +154,12 @@ static int xsave_common(struct x86_cpu *cpu, const struct insn *in, u32 how,
 	int rc = xsave_gate(cpu, supervisor);
 
 	start = area_start(
-		rfbm,
+		cpu, rfbm,
 		rfbm & (how & SAVE_COMPACT ? XCR0_SSE : XCR0_SSE | XCR0_AVX));
 	if (!rc)
 		rc = area_begin(cpu, in, size, true, &area);
 	if (!rc)
-		rc = area_probe(cpu, in, area + start, size - start, true);
+		rc = xsave_probe(cpu, in, area + start, size - start, true);
 	if (rc)
 		return rc;
 	return how & SAVE_COMPACT ? save_compact(cpu, in, area, rfbm)
@@ -248,20 +260,22 @@ static void restore_load(struct x86_cpu *cpu, const struct restore *r, bool wide
 }
 
 /* The area as far as the request reaches, in the compacted form as far as its
- * layout does; the header is there already. */
+ * layout does, or on AMD what it holds; the header is there already. */
 static int restore_read(struct x86_cpu *cpu, const struct insn *in,
 			struct restore *r, gva_t area)
 {
 	u32 seg = insn_fault_seg(in);
 	u64 parts = r->compact ? r->rfbm & area_u64(r, HEADER_XCOMP_BV)
 			       : r->rfbm;
-	u32 size = area_size(parts);
+	u32 size = area_size(cpu->vendor_amd && r->compact ? parts & r->bv
+							   : parts);
 	u32 start = area_start(
-		parts, parts & (r->compact ? XCR0_SSE : XCR0_SSE | XCR0_AVX));
+		cpu, parts,
+		parts & (r->compact ? XCR0_SSE : XCR0_SSE | XCR0_AVX));
 	int rc = area_begin(cpu, in, size, false, &area);
 
 	if (!rc)
-		rc = area_probe(cpu, in, area + start, size - start, false);
+		rc = xsave_probe(cpu, in, area + start, size - start, false);
 	if (!rc)
 		rc = area_read(cpu, area + start, r->area + start,
 			       XSAVE_HEADER - start, seg);
@@ -283,8 +297,10 @@ static int xrstor_common(struct x86_cpu *cpu, const struct insn *in,
 
 	if (!rc)
 		rc = area_begin(cpu, in, XSAVE_YMMH, false, &area);
-	if (!rc) /* its second word first: CR2 shows it */
-		rc = linear_probe(cpu, area + HEADER_XCOMP_BV, 8, false, seg);
+	if (!rc) /* Intel: its second word first; CR2 shows it */
+		rc = linear_probe(
+			cpu, cpu->vendor_amd ? area : area + HEADER_XCOMP_BV, 8,
+			false, seg);
 	if (!rc)
 		rc = area_read(cpu, area + XSAVE_HEADER, r.area + XSAVE_HEADER,
 			       64, seg);
@@ -300,7 +316,7 @@ static int xrstor_common(struct x86_cpu *cpu, const struct insn *in,
 	if (rc)
 		return rc;
 	mxcsr = restore_mxcsr(&r);
-	if (mxcsr && r.mxcsr & ~MXCSR_VALID)
+	if (mxcsr && r.mxcsr & ~mxcsr_valid(cpu))
 		return raise_gp0(cpu);
 	if (mxcsr)
 		*mxcsr_of(cpu) = r.mxcsr;

@@ -431,7 +431,7 @@ TEST(kvm_xsave_comes_back_and_absent_components_are_initial)
 	bytes[XSAVE_HEADER] = 7;
 	check_eq(xsave_set(&m.cpu, &area), 0);
 	xsave_get(&m.cpu, &back);
-	bytes[28] = bytes[29] = 0xff; /* MXCSR_MASK */
+	bytes[28] = bytes[29] = 0xff; /* MXCSR_MASK of a CPU without MM */
 	check_mem_eq(&area, &back, sizeof(area));
 	bytes[XSAVE_HEADER] = 1;
 	check_eq(xsave_set(&m.cpu, &area), 0);

@@ -25,6 +25,7 @@
 #include "engine/core/decode/id.h"
 #include "engine/core/exec/harness.h"
 #include "engine/core/fpu/fpu.h"
+#include "engine/soft/thunk/referee.h"
 #include "engine/soft/thunk/thunk.h"
 
 #define NATIVE_DATA_SIZE 0x2000u /* the eight pages after it are not mapped */
@@ -222,7 +223,11 @@ static void native_machine_start(void)
 	cpu->cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE;
 	cpu->cr0 |= CR0_NE;
 	cpu->xcr0 = XCR0_X87 | XCR0_SSE | XCR0_AVX;
-	cpu->linear_bits = 57; /* this host's; FIP's sign extension shows it */
+	cpu->linear_bits = referee_pointer_bits();
+	cpu->vendor_amd = referee_is_amd();
+	if (thunk_host_has(FEAT_MISALIGNSSE))
+		cpu->feature[FEAT_MISALIGNSSE / 64] |=
+			BIT(FEAT_MISALIGNSSE % 64);
 	x86_mode_update(cpu);
 	for (u64 at = NATIVE_DATA_SIZE; at < NATIVE_DATA_SIZE + 0x8000;
 	     at += 4096)
@@ -240,6 +245,7 @@ static void machine_step(const struct native_state *in, const u8 *code,
 	cpu->gpr[GPR_RIP] = TEST_CODE;
 	memcpy(cpu->xsave.bytes, in->xsave, XSAVE_SIZE);
 	memset(cpu->xsave.bytes + 28, 0, 4);
+	cpu->fcs = cpu->fds = 0;
 	rc = test_insn(&native_machine, code, size);
 	memset(ret, 0, sizeof(*ret));
 	memcpy(ret->state.gpr, cpu->gpr, sizeof(in->gpr));
@@ -247,6 +253,7 @@ static void machine_step(const struct native_state *in, const u8 *code,
 	ret->state.rip = cpu->gpr[GPR_RIP];
 	memcpy(ret->state.xsave, cpu->xsave.bytes, XSAVE_SIZE);
 	memset(ret->state.xsave + 28, 0, 4);
+	referee_as_saved(ret->state.xsave, cpu->vendor_amd);
 	if (rc == X86_OK || rc == X86_BRANCH || rc == X86_END) {
 		ret->vector = 3;
 		ret->state.rip++; /* past the INT3 */

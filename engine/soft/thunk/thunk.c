@@ -58,14 +58,22 @@ struct feature_bit {
 };
 
 static const struct feature_bit feature_bits[] = {
-	{FEAT_SSE3, 1, 0, 2, 0, false},	   {FEAT_SSSE3, 1, 0, 2, 9, false},
-	{FEAT_SSE4_1, 1, 0, 2, 19, false}, {FEAT_SSE4_2, 1, 0, 2, 20, false},
-	{FEAT_AES, 1, 0, 2, 25, false},	   {FEAT_PCLMUL, 1, 0, 2, 1, false},
-	{FEAT_SHA, 7, 0, 1, 29, false},	   {FEAT_GFNI, 7, 0, 2, 8, false},
-	{FEAT_AVX, 1, 0, 2, 28, true},	   {FEAT_AVX2, 7, 0, 1, 5, true},
-	{FEAT_FMA, 1, 0, 2, 12, true},	   {FEAT_F16C, 1, 0, 2, 29, true},
-	{FEAT_VAES, 7, 0, 2, 9, true},	   {FEAT_VPCLMUL, 7, 0, 2, 10, true},
+	{FEAT_SSE3, 1, 0, 2, 0, false},
+	{FEAT_SSSE3, 1, 0, 2, 9, false},
+	{FEAT_SSE4_1, 1, 0, 2, 19, false},
+	{FEAT_SSE4_2, 1, 0, 2, 20, false},
+	{FEAT_AES, 1, 0, 2, 25, false},
+	{FEAT_PCLMUL, 1, 0, 2, 1, false},
+	{FEAT_SHA, 7, 0, 1, 29, false},
+	{FEAT_GFNI, 7, 0, 2, 8, false},
+	{FEAT_AVX, 1, 0, 2, 28, true},
+	{FEAT_AVX2, 7, 0, 1, 5, true},
+	{FEAT_FMA, 1, 0, 2, 12, true},
+	{FEAT_F16C, 1, 0, 2, 29, true},
+	{FEAT_VAES, 7, 0, 2, 9, true},
+	{FEAT_VPCLMUL, 7, 0, 2, 10, true},
 	{FEAT_AVX_VNNI, 7, 1, 0, 4, true},
+	{FEAT_MISALIGNSSE, 0x80000001, 0, 2, 7, false},
 };
 
 static bool cpuid_bit(u32 leaf, u32 subleaf, u32 reg, u32 bit)

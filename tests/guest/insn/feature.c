@@ -12,18 +12,32 @@ static const struct feature {
 	u32 leaf, subleaf;
 	u8 reg, bit;
 } features[] = {
-	{"sse3", 1, 0, ECX, 0},		  {"pclmulqdq", 1, 0, ECX, 1},
-	{"ssse3", 1, 0, ECX, 9},	  {"fma", 1, 0, ECX, 12},
-	{"cx16", 1, 0, ECX, 13},	  {"sse41", 1, 0, ECX, 19},
-	{"sse42", 1, 0, ECX, 20},	  {"movbe", 1, 0, ECX, 22},
-	{"popcnt", 1, 0, ECX, 23},	  {"aes", 1, 0, ECX, 25},
-	{"xsave", 1, 0, ECX, 26},	  {"avx", 1, 0, ECX, 28},
-	{"f16c", 1, 0, ECX, 29},	  {"rdrand", 1, 0, ECX, 30},
-	{"fsgsbase", 7, 0, EBX, 0},	  {"bmi1", 7, 0, EBX, 3},
-	{"avx2", 7, 0, EBX, 5},		  {"bmi2", 7, 0, EBX, 8},
-	{"adx", 7, 0, EBX, 19},		  {"smap", 7, 0, EBX, 20},
-	{"sha", 7, 0, EBX, 29},		  {"lahf", 0x80000001, 0, ECX, 0},
+	{"sse3", 1, 0, ECX, 0},
+	{"pclmulqdq", 1, 0, ECX, 1},
+	{"ssse3", 1, 0, ECX, 9},
+	{"fma", 1, 0, ECX, 12},
+	{"cx16", 1, 0, ECX, 13},
+	{"sse41", 1, 0, ECX, 19},
+	{"sse42", 1, 0, ECX, 20},
+	{"movbe", 1, 0, ECX, 22},
+	{"popcnt", 1, 0, ECX, 23},
+	{"aes", 1, 0, ECX, 25},
+	{"xsave", 1, 0, ECX, 26},
+	{"avx", 1, 0, ECX, 28},
+	{"f16c", 1, 0, ECX, 29},
+	{"rdrand", 1, 0, ECX, 30},
+	{"fsgsbase", 7, 0, EBX, 0},
+	{"bmi1", 7, 0, EBX, 3},
+	{"avx2", 7, 0, EBX, 5},
+	{"bmi2", 7, 0, EBX, 8},
+	{"adx", 7, 0, EBX, 19},
+	{"smap", 7, 0, EBX, 20},
+	{"sha", 7, 0, EBX, 29},
+	{"lahf", 0x80000001, 0, ECX, 0},
 	{"lzcnt", 0x80000001, 0, ECX, 5},
+	/* A bit of "Genu" that "Auth" has not, and the other way. */
+	{"intel", 0, 0, EBX, 1},
+	{"amd", 0, 0, EBX, 12},
 };
 
 const char *insn_feature_name(struct str name)

@@ -14,7 +14,7 @@
  *
  * These are lines of the file's first comment; other lines are prose.
  *
- * `needs` names CPUID features (cpu_feature.c). `cpl` runs it at that level
+ * `needs` names CPUID features (feature.c), or the vendor. `cpl` runs it at that level
  * only; 0 is never run on the bare CPU. `undefined` lists the flags the manual
  * leaves undefined in the case before it, or in all of them when it stands
  * before the first `in`. `random` lists what the random runs change, with

@@ -80,21 +80,6 @@ static void xsave_complete(u8 *xsave)
 }
 
 /*
- * FIP and FDP are cut to as many bits as the CPU's linear addresses can have,
- * which may be more than the engine offers.
- */
-static void pointers_cut(u8 *xsave)
-{
-	for (u32 at = 8; at <= 16; at += 8) {
-		s64 pointer;
-
-		memcpy(&pointer, xsave + at, sizeof(pointer));
-		pointer = (s64)((u64)pointer << 16) >> 16;
-		memcpy(xsave + at, &pointer, sizeof(pointer));
-	}
-}
-
-/*
  * A fault on a kernel address always says "protection" to the process, so that
  * it cannot tell what is mapped there; an interrupt in between makes null
  * selectors 0; and what 64-bit registers hold beyond 32-bit code's is open.
@@ -218,8 +203,6 @@ u32 compare_case(const struct random_case *c, const struct slot *native,
 		return DIFFERS_HUNG;
 	}
 	xsave_complete(want.xsave);
-	pointers_cut(got.xsave);
-	pointers_cut(want.xsave);
 	outcome_normalize(&got);
 	outcome_normalize(&want);
 	compare_fault(&cmp, &got, &want);
@@ -327,6 +310,21 @@ static void print_vectors(const struct random_case *c, FILE *out)
 	}
 }
 
+/* What RSP points at, for those that pop. */
+static void print_stack(const struct random_case *c, FILE *out)
+{
+	u64 at = c->in.gpr[RSP] - AT_STACK;
+
+	if (at > PAGE_BYTES - 40)
+		return;
+	fprintf(out, "  stack");
+	for (u32 i = 0; i < 40; i += 8)
+		fprintf(out, " %016llx",
+			(unsigned long long)get(
+				c->before + PAGE_STACK * PAGE_BYTES + at + i, 8));
+	fprintf(out, "\n");
+}
+
 void compare_print_case(const struct random_case *c, u64 seed, FILE *out)
 {
 	fprintf(out, "case %llu of seed %llu, %u-bit code, %s:\n",
@@ -338,5 +336,6 @@ void compare_print_case(const struct random_case *c, u64 seed, FILE *out)
 	fprintf(out, "  ends by exception %u, error %x, address %llx\n",
 		c->out.vector, c->out.error, (unsigned long long)c->out.cr2);
 	print_state(&c->in, out);
+	print_stack(c, out);
 	print_vectors(c, out);
 }

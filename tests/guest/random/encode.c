@@ -429,8 +429,8 @@ void encode_row(struct encoding *e)
 		struct insn in;
 		u32 relative;
 
-		if (decode_insn(e->bytes, ENCODING_BYTES, e->code, &in) !=
-		    DECODE_OK)
+		if (decode_insn_for(e->bytes, ENCODING_BYTES, e->code,
+				    e->cpu->vendor_amd, &in) != DECODE_OK)
 			return;
 		relative = (u32)(e->disp - e->rip - in.len);
 		memcpy(e->bytes + disp_at, &relative, sizeof(relative));

@@ -10,6 +10,8 @@
 #include "engine/core/fpu/fpu.h"
 #include "engine/core/paging/mem.h"
 #include "engine/core/paging/paging.h"
+#include "engine/core/paging/tlb.h"
+#include "engine/soft/thunk/referee.h"
 #include "tests/guest/random/encode.h"
 #include "tests/guest/random/prepare.h"
 
@@ -100,15 +102,37 @@ static bool is_xsave(u16 id)
 	       id == INSN_XRSTOR;
 }
 
-/* The byte at a linear address; 0 where nothing is. */
-static u8 memory_byte(const struct making *m, u64 address)
+/* NULL: nothing is mapped there. */
+static const struct mapping *mapping_of(u64 address)
 {
 	for (u32 i = 0; i < mapping_count; i++)
 		if ((address & ~4095ull) == mappings[i].address)
-			return tier0_memory(
-				m->g->tier0)[mappings[i].page * PAGE_BYTES +
-					     (address & 4095)];
-	return 0;
+			return &mappings[i];
+	return NULL;
+}
+
+/* The byte at a linear address; 0 where nothing is. */
+static u8 memory_byte(const struct making *m, u64 address)
+{
+	const struct mapping *map = mapping_of(address);
+
+	return map ? tier0_memory(m->g->tier0)[map->page * PAGE_BYTES +
+					       (address & 4095)]
+		   : 0;
+}
+
+/*
+ * Which comes first, a bad header's #GP or the area's #PF, differs on Intel with
+ * what is bad: only one of them at a time.
+ */
+static bool header_comparable(const struct making *m, u64 area)
+{
+	bool legal = !(memory_byte(m, area + XSAVE_HEADER) & ~7);
+
+	for (u32 i = 1; i < 64; i++)
+		if (i != 8 && i != 15 && memory_byte(m, area + XSAVE_HEADER + i))
+			legal = false;
+	return legal || (mapping_of(area) && mapping_of(area + XSAVE_SIZE - 1));
 }
 
 /*
@@ -119,11 +143,15 @@ static u8 memory_byte(const struct making *m, u64 address)
 static bool xsave_comparable(const struct making *m, const struct insn *in)
 {
 	const struct x86_cpu *cpu = tier0_cpu(m->g->tier0);
-	u64 area = operand_linear(cpu, in) + XSAVE_HEADER;
+	u64 area = operand_linear(cpu, in);
 	u64 mask = (u32)cpu->gpr[RAX] | cpu->gpr[RDX] << 32;
 
 	for (u32 i = 0; i < 16 && in->id == INSN_XRSTOR; i++)
-		mask |= (u64)memory_byte(m, area + i) << (i % 8 * 8);
+		mask |= (u64)memory_byte(m, area + XSAVE_HEADER + i)
+			<< (i % 8 * 8);
+	if (in->id == INSN_XRSTOR && !cpu->vendor_amd &&
+	    !header_comparable(m, area))
+		return false;
 	if (in->id != INSN_XRSTOR && fpu_in_use(cpu) != cpu->xcr0)
 		return false;
 	return !(mask & m->g->host_xcr0 & ~cpu->xcr0);
@@ -152,33 +180,92 @@ static bool iret_hangs(const struct making *m, const struct insn *in)
 	       memory_byte(m, sp + 2 * size + 2) & (RFLAGS_AC >> 16);
 }
 
+static bool is_masked(u16 id)
+{
+	return id == INSN_VMASKMOVPS || id == INSN_VMASKMOVPD ||
+	       id == INSN_VPMASKMOVD || id == INSN_VPMASKMOVQ;
+}
+
 /*
  * State areas and MASKMOV under 32-bit addresses, at 4 GiB: which of the pieces
- * wrap to address 0, and when, depends on how the CPU cuts them.
+ * wrap to address 0, and when, depends on how the CPU cuts them. AMD's masked
+ * moves have two ways of going on there, too, by whether there is a fault.
  */
 static bool area_wraps(const struct making *m, const struct insn *in)
 {
 	const struct x86_cpu *cpu = tier0_cpu(m->g->tier0);
 	u32 first = (u32)cpu->gpr[RDI];
 
+	if (cpu->vendor_amd && in->addr_size != CODE_64 && is_masked(in->id))
+		return insn_offset(cpu, in) + 32 > address_mask[in->addr_size];
 	if (in->addr_size != CODE_32)
 		return false;
 	if (in->flags & INSN_MEM && has_pieces(&insn_rows[in->row]))
 		first = (u32)insn_offset(cpu, in);
-	else if (in->id != INSN_MASKMOVDQU && in->id != INSN_VMASKMOVDQU)
+	else if (in->id != INSN_MASKMOVDQU && in->id != INSN_VMASKMOVDQU &&
+		 !(in->id == INSN_MASKMOVQ && cpu->vendor_amd))
 		return false;
 	return first > 0xffffffff - XSAVE_SIZE;
 }
 
+static bool is_gather(const struct insn *in)
+{
+	const struct insn_row *row = &insn_rows[in->row];
+
+	for (u32 i = 0; i < ARRAY_SIZE(row->op); i++)
+		if (row->op[i] == OP_VSIBd || row->op[i] == OP_VSIBq)
+			return true;
+	return false;
+}
+
+/*
+ * AMD's silicon wants the offset under FS and GS canonical, too. The engine only
+ * looks at the sum, as Intel does: the other check would cost every access that
+ * a kernel makes to its per-processor data.
+ */
+static bool offset_wild(const struct making *m, const struct insn *in)
+{
+	const struct x86_cpu *cpu = tier0_cpu(m->g->tier0);
+
+	u64 first = insn_offset(cpu, in), last = first;
+
+	if (!cpu->vendor_amd || cpu->code != CODE_64 || in->seg == SEG_NONE)
+		return false;
+	if (is_gather(in))
+		return true;
+	if (in->id == INSN_XLAT)
+		first = last = cpu->gpr[RBX];
+	else if (in->id == INSN_MASKMOVQ || in->id == INSN_MASKMOVDQU ||
+		 in->id == INSN_VMASKMOVDQU)
+		first = last = cpu->gpr[RDI];
+	else if (!(in->flags & INSN_MEM)) /* a string */
+		first = last = cpu->gpr[RSI];
+	first -= DATA_BYTES;
+	last += DATA_BYTES;
+	return first > last || !linear_canonical(cpu, first) ||
+	       !linear_canonical(cpu, last);
+}
+
+/* Some undefined forms do something on AMD: VPERMQ and VPERMPD with VEX.W 0,
+ * VERR and VERW with LOCK, MOV CR0 with LOCK (which is CR8 then). */
+static bool amd_runs_it(u16 id)
+{
+	return id == INSN_VPERMQ || id == INSN_VPERMPD || id == INSN_VERR ||
+	       id == INSN_VERW || id == INSN_MOV_TO_CR || id == INSN_MOV_FROM_CR;
+}
+
 /*
  * Not opcodes that mean something else in the other mode; and how many bytes
- * are fetched for what does not exist is not said anywhere.
+ * are fetched for what does not exist, or when it is too long, is not said
+ * anywhere.
  */
 static bool undefined_for_good(const struct encoding *e)
 {
 	if (e->code == CODE_64 && e->row->attr & ROW_NO64)
 		return false;
-	return AT_CODE + CODE_BYTES - e->rip >= INSN_LEN_MAX;
+	return e->size + 5 <= INSN_LEN_MAX &&
+	       !(e->cpu->vendor_amd && amd_runs_it(e->row->id)) &&
+	       AT_CODE + CODE_BYTES - e->rip >= INSN_LEN_MAX;
 }
 
 static bool acceptable(struct making *m, const struct encoding *e,
@@ -186,7 +273,8 @@ static bool acceptable(struct making *m, const struct encoding *e,
 {
 	const struct insn_row *row;
 
-	switch (decode_insn(e->bytes, ENCODING_BYTES, e->code, ret)) {
+	switch (decode_insn_for(e->bytes, ENCODING_BYTES, e->code,
+				e->cpu->vendor_amd, ret)) {
 	case DECODE_OK:
 		break;
 	case DECODE_UD:
@@ -207,7 +295,7 @@ static bool acceptable(struct making *m, const struct encoding *e,
 /* With the registers and the memory that it will find. */
 static bool comparable(const struct making *m, const struct insn *in)
 {
-	if (area_wraps(m, in) || iret_hangs(m, in))
+	if (area_wraps(m, in) || iret_hangs(m, in) || offset_wild(m, in))
 		return false;
 	return !is_xsave(in->id) || xsave_comparable(m, in);
 }
@@ -328,6 +416,7 @@ static bool run(struct making *m)
 	while (step == STEP_OK) {
 		struct insn in;
 		u64 rip = RIP(cpu);
+		bool tainted;
 
 		if (c->step_count == STEPS_MAX)
 			return false;
@@ -344,8 +433,11 @@ static bool run(struct making *m)
 			memcpy(g->snapshots[c->step_count].memory,
 			       tier0_memory(g->tier0), MEMORY_BYTES);
 		}
+		tainted = c->host_values;
 		step = tier0_step(g->tier0, c->blocks, &in);
 		note_step(m, &in, rip, step);
+		if (tainted && in.id != INSN_HLT)
+			return false; /* a loop led back: its inputs differ */
 		if (cpu->rflags & RFLAGS_TF)
 			return false;
 		if (step != STEP_BAD_FETCH && row_excluded(g->tier0, in.row))
@@ -354,6 +446,8 @@ static bool run(struct making *m)
 	c->broken = step == STEP_BROKEN;
 	c->flags_undefined = m->taint;
 	tier0_save(g->tier0, &c->out);
+	/* As the bare CPU's: that went through XSAVE. */
+	referee_as_saved(c->out.xsave, cpu->vendor_amd);
 	memcpy(c->after, tier0_memory(g->tier0), MEMORY_BYTES);
 	return c->out.vector != VECTOR_PF ||
 	       !native_is_mapped(g->native, c->out.cr2);

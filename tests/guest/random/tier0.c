@@ -13,6 +13,7 @@
 #include "engine/core/paging/paging.h"
 #include "engine/core/segment/segment.h"
 #include "engine/soft/block.h"
+#include "engine/soft/thunk/referee.h"
 #include "engine/soft/thunk/thunk.h"
 
 /* Guest-physical pages: the case's memory, then system tables. */
@@ -204,6 +205,7 @@ static int cpuid_setup(struct tier0 *t)
 	if (t->cpuid_count > CPUID_ENTRIES_MAX)
 		return -E2BIG;
 	cpuid_apply(&t->cpu, t->cpuid, t->cpuid_count);
+	t->cpu.linear_bits = referee_pointer_bits();
 	cpuid_features(t->cpuid, t->cpuid_count, t->features);
 	for (u32 i = 0; i < FEAT_COUNT; i++)
 		if (feature_of_host(i))
@@ -413,6 +415,7 @@ void tier0_load(struct tier0 *t, const struct state *in, const u8 *memory)
 	cpu->seg[SEG_FS].base = in->fs_base;
 	cpu->seg[SEG_GS].base = in->gs_base;
 	memcpy(cpu->xsave.bytes, in->xsave, XSAVE_SIZE);
+	cpu->fcs = cpu->fds = 0;
 	cpu->shadow = 0;
 	cpu->pending_db = 0;
 	cpu->stop = 0;

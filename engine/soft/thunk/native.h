@@ -14,7 +14,6 @@
 #ifndef ENGINE_SOFT_THUNK_NATIVE_H
 #define ENGINE_SOFT_THUNK_NATIVE_H
 
-#include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,8 +47,7 @@ struct native_result {
 static struct native_run {
 	struct native_state *in;
 	struct native_result *out;
-	sigjmp_buf back;
-	u64 jump;
+	u64 jump, landing, stack;
 } native_run;
 
 static struct test_machine native_machine;
@@ -73,6 +71,21 @@ static void native_take_xsave(u8 *to, const u8 *from)
 		memcpy(to + XSAVE_XMM, from + XSAVE_XMM, 256);
 	if (bv & XCR0_AVX)
 		memcpy(to + XSAVE_YMMH, from + XSAVE_YMMH, 256);
+}
+
+/* Back to native_enter(), with the FPU as C wants it. */
+static void native_return(ucontext_t *uc)
+{
+	static const u32 mxcsr = 0x1f80;
+	static const u16 fcw = 0x037f;
+	u8 *fp = (u8 *)uc->uc_mcontext.fpregs;
+
+	memset(fp, 0, XSAVE_MXCSR);
+	memcpy(fp, &fcw, sizeof(fcw));
+	memcpy(fp + XSAVE_MXCSR, &mxcsr, sizeof(mxcsr));
+	uc->uc_mcontext.gregs[REG_RIP] = (greg_t)native_run.landing;
+	uc->uc_mcontext.gregs[REG_RSP] = (greg_t)native_run.stack;
+	uc->uc_mcontext.gregs[REG_EFL] = RFLAGS_FIXED;
 }
 
 static void native_signal(int signal, siginfo_t *info, void *context)
@@ -100,7 +113,7 @@ static void native_signal(int signal, siginfo_t *info, void *context)
 	out->cr2 = (u64)reg[REG_CR2];
 	native_take_xsave(out->state.xsave, (const u8 *)uc->uc_mcontext.fpregs);
 	native_run.out = NULL;
-	siglongjmp(native_run.back, 1);
+	native_return(uc);
 }
 
 static bool native_map(u64 address, u64 size, int prot)
@@ -136,13 +149,27 @@ static bool native_start(void)
 	return works;
 }
 
-/* Loads everything and jumps; comes back through native_signal(). */
+/*
+ * Loads everything and jumps; native_signal() lets it go on at the label. (A
+ * siglongjmp() would do, but under a sanitizer it reads /proc/self/maps.)
+ */
 static void __attribute__((noinline)) native_enter(void)
 {
 	struct native_state *s = native_run.in;
+	u64 low = 7, high = 0; /* of the components to load */
 
 	native_run.jump = TEST_CODE;
-	__asm__ volatile("xrstor64 %c[xsave](%[s])\n\t"
+	__asm__ volatile("sub $128, %%rsp\n\t" /* the red zone */
+			 "pushq %%rbx\n\t"
+			 "pushq %%rbp\n\t"
+			 "pushq %%r12\n\t"
+			 "pushq %%r13\n\t"
+			 "pushq %%r14\n\t"
+			 "pushq %%r15\n\t"
+			 "mov %%rsp, %[stack]\n\t"
+			 "lea 1f(%%rip), %%rcx\n\t"
+			 "mov %%rcx, %[landing]\n\t"
+			 "xrstor64 %c[xsave](%[s])\n\t"
 			 "pushq %c[flags](%[s])\n\t"
 			 "popfq\n\t"
 			 "mov 0(%[s]), %%rax\n\t"
@@ -162,13 +189,22 @@ static void __attribute__((noinline)) native_enter(void)
 			 "mov 120(%[s]), %%r15\n\t"
 			 "mov 56(%[s]), %%rdi\n\t"
 			 "jmp *%[jump]\n\t"
-			 :
-			 : [s] "D"(s), "a"(7),
-			   "d"(0), [jump] "m"(native_run.jump),
+			 "1:\n\t"
+			 "popq %%r15\n\t"
+			 "popq %%r14\n\t"
+			 "popq %%r13\n\t"
+			 "popq %%r12\n\t"
+			 "popq %%rbp\n\t"
+			 "popq %%rbx\n\t"
+			 "add $128, %%rsp\n\t"
+			 : [stack] "=m"(native_run.stack),
+			   [landing] "=m"(native_run.landing), [s] "+D"(s),
+			   "+a"(low), "+d"(high)
+			 : [jump] "m"(native_run.jump),
 			   [xsave] "i"(offsetof(struct native_state, xsave)),
 			   [flags] "i"(offsetof(struct native_state, rflags))
-			 : "memory");
-	__builtin_unreachable();
+			 : "memory", "cc", "rcx", "rsi", "r8", "r9", "r10",
+			   "r11");
 }
 
 static bool native_zero(const u8 *at, u32 size)
@@ -203,8 +239,7 @@ static void native_step(struct native_state *in, const u8 *code, u32 size,
 	memcpy(in->xsave + XSAVE_HEADER, &bv, 8);
 	native_run.in = in;
 	native_run.out = ret;
-	if (!sigsetjmp(native_run.back, 0))
-		native_enter();
+	native_enter();
 }
 
 /* --- the machine beside it --------------------------------------------------- */

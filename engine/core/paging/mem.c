@@ -44,7 +44,7 @@ static bool alignment_wrong(const struct x86_cpu *cpu, gva_t address, u32 size)
  * happen, to AMD it is the limit. */
 static bool wraps_at_4g(const struct x86_cpu *cpu, gva_t address, u32 size)
 {
-	return cpu->vendor_amd && cpu->code != CODE_64 &&
+	return cpu->vendor_amd && cpu->linear_mask == 0xffffffff &&
 	       address + size - 1 > 0xffffffff;
 }
 

@@ -42,7 +42,8 @@ static int real_jump(struct x86_cpu *cpu, u16 selector, u64 offset)
 static int call_finish(struct x86_cpu *cpu, struct frame *frame,
 		       const struct x86_segment *cs, u64 offset)
 {
-	int rc = frame_room(frame, 2);
+	/* AMD looks at each slot as it comes to it. */
+	int rc = cpu->vendor_amd ? X86_OK : frame_room(frame, 2);
 
 	if (!rc)
 		rc = frame_push(frame, cpu->seg[SEG_CS].selector);

@@ -186,26 +186,36 @@ static bool is_masked(u16 id)
 	       id == INSN_VPMASKMOVD || id == INSN_VPMASKMOVQ;
 }
 
+/* A far call to 64-bit code whose frame wraps: this AMD host never comes back. */
+static bool call_hangs(const struct making *m, const struct insn *in)
+{
+	const struct x86_cpu *cpu = tier0_cpu(m->g->tier0);
+
+	return cpu->vendor_amd && cpu->code != CODE_64 &&
+	       (in->id == INSN_CALL_FAR_MEM || in->id == INSN_CALL_FAR_IMM) &&
+	       (u32)cpu->gpr[RSP] < 16;
+}
+
 /*
- * State areas and MASKMOV under 32-bit addresses, at 4 GiB: which of the pieces
- * wrap to address 0, and when, depends on how the CPU cuts them. AMD's masked
+ * State areas and MASKMOV at the end of 16- or 32-bit addresses: which of the
+ * pieces wrap to address 0, and when, depends on how the CPU cuts them. AMD's masked
  * moves have two ways of going on there, too, by whether there is a fault.
  */
 static bool area_wraps(const struct making *m, const struct insn *in)
 {
 	const struct x86_cpu *cpu = tier0_cpu(m->g->tier0);
-	u32 first = (u32)cpu->gpr[RDI];
+	u32 first = (u32)(cpu->gpr[RDI] & address_mask[in->addr_size]);
 
 	if (cpu->vendor_amd && in->addr_size != CODE_64 && is_masked(in->id))
 		return insn_offset(cpu, in) + 32 > address_mask[in->addr_size];
-	if (in->addr_size != CODE_32)
+	if (in->addr_size == CODE_64)
 		return false;
 	if (in->flags & INSN_MEM && has_pieces(&insn_rows[in->row]))
 		first = (u32)insn_offset(cpu, in);
 	else if (in->id != INSN_MASKMOVDQU && in->id != INSN_VMASKMOVDQU &&
 		 !(in->id == INSN_MASKMOVQ && cpu->vendor_amd))
 		return false;
-	return first > 0xffffffff - XSAVE_SIZE;
+	return first > address_mask[in->addr_size] - XSAVE_SIZE;
 }
 
 static bool is_gather(const struct insn *in)
@@ -216,6 +226,12 @@ static bool is_gather(const struct insn *in)
 		if (row->op[i] == OP_VSIBd || row->op[i] == OP_VSIBq)
 			return true;
 	return false;
+}
+
+static bool is_bit_string(u16 id)
+{
+	return id == INSN_BT || id == INSN_BTS || id == INSN_BTR ||
+	       id == INSN_BTC;
 }
 
 /*
@@ -231,7 +247,7 @@ static bool offset_wild(const struct making *m, const struct insn *in)
 
 	if (!cpu->vendor_amd || cpu->code != CODE_64 || in->seg == SEG_NONE)
 		return false;
-	if (is_gather(in))
+	if (is_gather(in) || is_bit_string(in->id))
 		return true;
 	if (in->id == INSN_XLAT)
 		first = last = cpu->gpr[RBX];
@@ -268,6 +284,16 @@ static bool undefined_for_good(const struct encoding *e)
 	       AT_CODE + CODE_BYTES - e->rip >= INSN_LEN_MAX;
 }
 
+/* Do all bytes of an instruction at most find place before another one's? */
+static bool room_free(const struct making *m, const struct encoding *e)
+{
+	for (u32 i = 0; i < INSN_LEN_MAX; i++)
+		if (e->rip - AT_CODE + i < CODE_BYTES &&
+		    m->filled[e->rip - AT_CODE + i])
+			return false;
+	return true;
+}
+
 static bool acceptable(struct making *m, const struct encoding *e,
 		       struct insn *ret)
 {
@@ -279,10 +305,11 @@ static bool acceptable(struct making *m, const struct encoding *e,
 		break;
 	case DECODE_UD:
 		ret->len = 0;
-		return undefined_for_good(e);
+		return undefined_for_good(e) && room_free(m, e);
 	case DECODE_TOO_LONG:
 		ret->len = 0;
-		return AT_CODE + CODE_BYTES - e->rip > 2 * INSN_LEN_MAX;
+		return room_free(m, e) &&
+		       AT_CODE + CODE_BYTES - e->rip > 2 * INSN_LEN_MAX;
 	default:
 		return false;
 	}
@@ -295,7 +322,8 @@ static bool acceptable(struct making *m, const struct encoding *e,
 /* With the registers and the memory that it will find. */
 static bool comparable(const struct making *m, const struct insn *in)
 {
-	if (area_wraps(m, in) || iret_hangs(m, in) || offset_wild(m, in))
+	if (area_wraps(m, in) || iret_hangs(m, in) || call_hangs(m, in) ||
+	    offset_wild(m, in))
 		return false;
 	return !is_xsave(in->id) || xsave_comparable(m, in);
 }

@@ -268,30 +268,163 @@ TEST(an_ioeventfd_is_taken_away_by_its_whole_description)
 	check_eq(eventfd_count(fd), 0);
 }
 
-/* [KVM-API 4.116 "KVM_(UN)REGISTER_COALESCED_MMIO"] */
-TEST(coalesced_stores_are_collected_in_the_ring)
+/* --- coalesced MMIO and PIO --- */
+
+/* KVM_COALESCED_MMIO_MAX, which the kernel's header leaves to PAGE_SIZE. */
+#define RING_ENTRIES                                             \
+	((u32)((4096 - sizeof(struct kvm_coalesced_mmio_ring)) / \
+	       sizeof(struct kvm_coalesced_mmio)))
+
+static struct kvm_coalesced_mmio_ring *ring_of(struct machine *m, u32 id)
 {
-	struct machine *m = machine_new(MACHINE_NO_IRQCHIP);
-	int page = way->ops->check_extension(way, KVM_CAP_COALESCED_MMIO);
-	struct kvm_coalesced_mmio_zone zone = {.addr = DEVICE, .size = 8};
-	const struct kvm_coalesced_mmio_ring *ring;
+	u32 page = (u32)way->ops->check_extension(way, KVM_CAP_COALESCED_MMIO);
+	void *ring = m->vcpu[id]->ops->mapped_page(m->vcpu[id], page);
+
+	check(ring != NULL);
+	return ring;
+}
+
+static void coalesce(struct machine *m, u64 address, u32 size, u32 pio)
+{
+	struct kvm_coalesced_mmio_zone zone = {
+		.addr = address, .size = size, .pio = pio};
+
+	check_ok(m->vm->ops->register_coalesced_mmio(m->vm, &zone));
+}
+
+static void start_storing(struct machine *m)
+{
 	struct kvm_regs regs;
 
-	need_cap(KVM_CAP_COALESCED_MMIO);
-	check_ok(m->vm->ops->register_coalesced_mmio(m->vm, &zone));
-	ring = m->vcpu[0]->ops->mapped_page(m->vcpu[0], (u32)page);
-	check(ring != NULL);
 	machine_begin(m, fd_mmio, long);
 	regs = machine_regs(m, 0);
 	regs.rbx = DEVICE;
 	machine_set_regs(m, 0, &regs);
+}
+
+static void check_entry(const struct kvm_coalesced_mmio_ring *ring, u32 index,
+			u64 address, u32 size, u64 value)
+{
+	const struct kvm_coalesced_mmio *entry = &ring->coalesced_mmio[index];
+	u64 data = 0;
+
+	memcpy(&data, entry->data, size);
+	check_eq(entry->phys_addr, address);
+	check_eq(entry->len, size);
+	check_eq(data, value);
+}
+
+/* [KVM-API 4.116 "KVM_(UN)REGISTER_COALESCED_MMIO"] */
+TEST(coalesced_stores_are_collected_in_the_ring)
+{
+	struct machine *m = machine_new(MACHINE_NO_IRQCHIP);
+	struct kvm_coalesced_mmio_zone zone = {.addr = DEVICE, .size = 8};
+	const struct kvm_coalesced_mmio_ring *ring;
+
+	need_cap(KVM_CAP_COALESCED_MMIO);
+	coalesce(m, DEVICE, 8, 0);
+	ring = ring_of(m, 0);
+	start_storing(m);
 	machine_expect_mmio(m, true, DEVICE + 8, 8); /* outside the zone */
-	check_eq(ring->last - ring->first, 3);
-	check_eq(ring->coalesced_mmio[ring->first].phys_addr, DEVICE);
-	check_eq(ring->coalesced_mmio[ring->first].len, 1);
-	check_eq(ring->coalesced_mmio[ring->first + 2].len, 4);
+	check_eq(ring->first, 0);
+	check_eq(ring->last, 3);
+	check_entry(ring, 0, DEVICE, 1, 0x88);
+	check_entry(ring, 1, DEVICE, 2, 0x7788);
+	check_entry(ring, 2, DEVICE, 4, 0x55667788);
 	check_ok(m->vm->ops->unregister_coalesced_mmio(m->vm, &zone));
-	machine_start_long(m, 0);
-	machine_set_regs(m, 0, &regs);
+	start_storing(m);
+	machine_expect_mmio(m, true, DEVICE, 1);
+}
+
+TEST(a_full_ring_lets_stores_through)
+{
+	struct machine *m = machine_new(MACHINE_NO_IRQCHIP);
+	struct kvm_coalesced_mmio_ring *ring;
+
+	need_cap(KVM_CAP_COALESCED_MMIO);
+	coalesce(m, DEVICE, 16, 0);
+	ring = ring_of(m, 0);
+	ring->last = RING_ENTRIES - 1;
+	ring->first = 1; /* room for one, at the end */
+	start_storing(m);
+	machine_expect_mmio(m, true, DEVICE, 2);
+	check_eq(ring->last, 0);
+	check_entry(ring, RING_ENTRIES - 1, DEVICE, 1, 0x88);
+	ring->first = 0; /* the client takes all */
+	machine_expect_done(m);
+	check_eq(ring->last, 3);
+	check_entry(ring, 0, DEVICE, 4, 0x55667788);
+	check_entry(ring, 2, DEVICE + 8, 8, 0x1122334455667788);
+}
+
+TEST(a_ring_that_the_client_spoiled_is_not_written)
+{
+	struct machine *m = machine_new(MACHINE_NO_IRQCHIP);
+	struct kvm_coalesced_mmio_ring *ring;
+
+	need_cap(KVM_CAP_COALESCED_MMIO);
+	coalesce(m, DEVICE, 8, 0);
+	ring = ring_of(m, 0);
+	ring->last = 0x80000000;
+	start_storing(m);
+	machine_expect_mmio(m, true, DEVICE, 1);
+	check_eq(ring->last, 0x80000000);
+}
+
+TEST(coalesced_outs_are_marked_as_port_writes)
+{
+	struct machine *m = machine_new(MACHINE_NO_IRQCHIP);
+	const struct kvm_coalesced_mmio_ring *ring;
+
+	need_cap(KVM_CAP_COALESCED_PIO);
+	coalesce(m, PORT_DEVICE, 4, 1);
+	coalesce(m, DEVICE, 8, 0);
+	ring = ring_of(m, 0);
+	machine_begin(m, fd_pio, real);
+	machine_expect_io(m, KVM_EXIT_IO_IN, PORT_DEVICE, 2, 1);
+	check_eq(ring->last, 4);
+	check_entry(ring, 0, PORT_DEVICE, 1, 0x34);
+	check_entry(ring, 1, PORT_DEVICE, 2, 0x1234);
+	check_entry(ring, 2, PORT_DEVICE, 2, 0x1235);
+	check_entry(ring, 3, PORT_DEVICE, 4, 0x1235);
+	for (u32 i = 0; i < 4; i++)
+		check_eq(ring->coalesced_mmio[i].pio, 1);
+}
+
+TEST(all_vcpus_show_the_same_ring)
+{
+	struct machine *m = machine_new(MACHINE_IRQCHIP);
+	struct kvm_coalesced_mmio_ring *ring, *other;
+
+	need_cap(KVM_CAP_COALESCED_MMIO);
+	machine_add_vcpu(m, 1);
+	ring = ring_of(m, 0);
+	other = ring_of(m, 1);
+	check(ring != other);
+	ring->first = 7;
+	check_eq(other->first, 7);
+}
+
+TEST(a_coalesced_zone_goes_with_any_part_of_it)
+{
+	struct machine *m = machine_new(MACHINE_NO_IRQCHIP);
+	struct kvm_coalesced_mmio_zone zone = {.addr = DEVICE, .pio = 2};
+	const struct kvm_coalesced_mmio_ring *ring;
+
+	need_cap(KVM_CAP_COALESCED_MMIO);
+	check_err(m->vm->ops->register_coalesced_mmio(m->vm, &zone), EINVAL);
+	check_err(m->vm->ops->unregister_coalesced_mmio(m->vm, &zone), EINVAL);
+	zone = (struct kvm_coalesced_mmio_zone){.addr = DEVICE, .size = 32};
+	check_ok(m->vm->ops->unregister_coalesced_mmio(m->vm, &zone));
+	coalesce(m, DEVICE, 16, 0);
+	ring = ring_of(m, 0);
+	check_ok(m->vm->ops->unregister_coalesced_mmio(m->vm, &zone));
+	start_storing(m); /* that one was wider */
+	machine_expect_done(m);
+	check_eq(ring->last, 5);
+	zone.addr = DEVICE + 4;
+	zone.size = 4;
+	check_ok(m->vm->ops->unregister_coalesced_mmio(m->vm, &zone));
+	start_storing(m);
 	machine_expect_mmio(m, true, DEVICE, 1);
 }

@@ -48,7 +48,9 @@ static bool op_mmio(void *ctx, gpa_t gpa, void *data, u32 size, bool write)
 
 	if (irqchip_mmio(vcpu, gpa, data, size, write))
 		return true;
-	return write && soft_ioeventfd_write(vcpu->vm, gpa, data, size, false);
+	return write &&
+	       (soft_ioeventfd_write(vcpu->vm, gpa, data, size, false) ||
+		soft_coalesced_write(vcpu->vm, gpa, data, size, false));
 }
 
 static bool op_port(void *ctx, u16 port, void *data, u32 size, bool write)
@@ -73,7 +75,8 @@ static bool op_port(void *ctx, u16 port, void *data, u32 size, bool write)
 		mutex_unlock(&vm->irq_lock);
 	}
 	return taken ||
-	       (write && soft_ioeventfd_write(vm, port, data, size, true));
+	       (write && (soft_ioeventfd_write(vm, port, data, size, true) ||
+			  soft_coalesced_write(vm, port, data, size, true)));
 }
 
 static u64 op_tsc(void *ctx)

@@ -36,6 +36,7 @@
 #define SOFT_FILTER_RANGES_MAX 16
 #define SOFT_RUN_PAGES	       3 /* kvm_run, PIO data, coalesced ring */
 #define SOFT_PIO_OFFSET	       4096
+#define SOFT_RING_OFFSET       (KVM_COALESCED_MMIO_PAGE_OFFSET * 4096)
 
 struct soft_engine {
 	struct engine engine;
@@ -82,6 +83,7 @@ struct soft_irqfd {
 };
 
 struct soft_vcpu;
+struct soft_coalesced;
 
 struct soft_msr_filter {
 	bool deny_default;
@@ -113,6 +115,7 @@ struct soft_vm {
 	bool split;
 	bool ids_32bit, no_broadcast_quirk;
 
+	struct soft_coalesced *coalesced; /* owned */
 	u32 ioeventfd_count;		  /* lock and exclusive */
 	struct soft_ioeventfd *ioeventfd; /* owned array */
 	struct soft_irqfd *irqfd;	  /* owned array; irq_lock */
@@ -300,6 +303,19 @@ bool soft_ioeventfd_write(struct soft_vm *vm, u64 address, const void *data,
 			  u32 size, bool pio);
 void soft_irqfd_acked(struct soft_vm *vm, u32 gsi); /* irq_lock held */
 void soft_eventfd_release(struct soft_vm *vm);
+
+/* coalesced.c: writes that wait in a ring; see there. */
+int must_check soft_coalesced_create(struct soft_coalesced **ret);
+void soft_coalesced_free(struct soft_coalesced *coalesced);
+/* Puts the VM's ring where a vCPU's third page is. -errno */
+int must_check soft_coalesced_map(struct soft_vm *vm, void *page);
+/* False: no zone of theirs, or no room: the write is an exit. */
+bool soft_coalesced_write(struct soft_vm *vm, u64 address, const void *data,
+			  u32 size, bool pio);
+int soft_register_coalesced(struct engine_vm *vm,
+			    const struct kvm_coalesced_mmio_zone *zone);
+int soft_unregister_coalesced(struct engine_vm *vm,
+			      const struct kvm_coalesced_mmio_zone *zone);
 
 /* run.c */
 int soft_run(struct engine_vcpu *vcpu);

@@ -60,10 +60,22 @@ static void vcpu_free(struct engine_vcpu *handle)
 	parts_free(vcpu);
 }
 
+/* The last page is the VM's ring. */
+static struct kvm_run *run_pages_map(struct soft_vm *vm)
+{
+	u8 *pages = pages_map(SOFT_RUN_PAGES * 4096);
+
+	if (pages && soft_coalesced_map(vm, pages + SOFT_RING_OFFSET)) {
+		pages_unmap(pages, SOFT_RUN_PAGES * 4096);
+		return NULL;
+	}
+	return (struct kvm_run *)(void *)pages;
+}
+
 static bool parts_make(struct soft_vcpu *vcpu)
 {
 	vcpu->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	vcpu->vcpu.run = pages_map(SOFT_RUN_PAGES * 4096);
+	vcpu->vcpu.run = run_pages_map(vcpu->vm);
 	vcpu->blocks = block_cache_create();
 	for (u32 i = 0; i < TLB_CLASSES; i++) {
 		vcpu->cpu.tlbs[i] = pages_map(sizeof(struct x86_tlb));

@@ -33,6 +33,7 @@ static void vm_free(struct engine_vm *handle)
 	soft_eventfd_release(vm);
 	soft_irq_release(vm);
 	soft_slots_free(vm->slots);
+	soft_coalesced_free(vm->coalesced);
 	filter_free(vm->filter);
 	cond_release(&vm->run_cond);
 	mutex_release(&vm->run_lock);
@@ -45,13 +46,17 @@ static void vm_free(struct engine_vm *handle)
 int soft_vm_create(struct soft_engine *engine, struct engine_vm **ret)
 {
 	struct soft_vm *vm = calloc(1, sizeof(*vm));
+	int err;
 
 	if (!vm)
 		return trace_err(-ENOMEM);
 	vm->slots = calloc(1, sizeof(*vm->slots));
-	if (!vm->slots) {
+	err = vm->slots ? soft_coalesced_create(&vm->coalesced)
+			: trace_err(-ENOMEM);
+	if (err) {
+		soft_slots_free(vm->slots);
 		free(vm);
-		return trace_err(-ENOMEM);
+		return err;
 	}
 	vm->vm.ops = &soft_vm_ops;
 	vm->engine = engine;
@@ -148,14 +153,6 @@ static int vm_create_vcpu(struct engine_vm *handle, u32 id,
 			  struct engine_vcpu **ret)
 {
 	return soft_vcpu_create(soft_vm(handle), id, ret);
-}
-
-static int vm_coalesced(struct engine_vm *handle,
-			const struct kvm_coalesced_mmio_zone *zone)
-{
-	(void)handle;
-	(void)zone;
-	return trace_err(-EINVAL); /* KVM_CAP_COALESCED_MMIO reads 0 */
 }
 
 /* Blocks are compared with memory each time they run: nothing to do. */
@@ -282,8 +279,8 @@ const struct engine_vm_ops soft_vm_ops = {
 	.set_user_memory_region = soft_set_memory,
 	.get_dirty_log = soft_get_dirty_log,
 	.clear_dirty_log = soft_clear_dirty_log,
-	.register_coalesced_mmio = vm_coalesced,
-	.unregister_coalesced_mmio = vm_coalesced,
+	.register_coalesced_mmio = soft_register_coalesced,
+	.unregister_coalesced_mmio = soft_unregister_coalesced,
 	.memory_written = vm_memory_written,
 	.set_tss_addr = vm_set_tss_addr,
 	.set_identity_map_addr = vm_set_identity_map_addr,

@@ -352,6 +352,7 @@ struct x86_cpu {
 	struct x86_tlb *tlbs[TLB_CLASSES]; /* borrowed: outlive the cpu */
 	const struct x86_ops *ops;	   /* borrowed */
 	void *ctx;			   /* first argument of every op */
+	bool exclusive; /* between exclusive_begin and exclusive_end */
 	u64 retired; /* instructions, REP iterations not counted */
 
 	struct x86_xsave xsave;

@@ -74,7 +74,7 @@ void soft_exclusive_begin(struct soft_vm *vm, struct soft_vcpu *self)
 void soft_exclusive_end(struct soft_vm *vm, struct soft_vcpu *self)
 {
 	if (self)
-		self->exclusive_held = false;
+		self->exclusive_held = self->cpu.exclusive = false;
 	mutex_lock(&vm->run_lock);
 	vm->paused = false;
 	cond_wake_all(&vm->run_cond);

@@ -60,8 +60,11 @@ static int pieces_translate(struct x86_cpu *cpu, u32 class, gva_t address,
 	rc = tlb_fill(cpu, class, address, access, &ret->page[0]);
 	if (rc || ret->count == 1)
 		return rc;
-	return tlb_fill(cpu, class, (address + room) & cpu->linear_mask, access,
-			&ret->page[1]);
+	rc = tlb_fill(cpu, class, (address + room) & cpu->linear_mask, access,
+		      &ret->page[1]);
+	if (unlikely(!rc && ret->page[1].waited)) /* it may have moved */
+		rc = tlb_fill(cpu, class, address, access, &ret->page[0]);
+	return rc;
 }
 
 /* The access of CPL-now code, checked in the order of
@@ -321,6 +324,18 @@ static bool crosses_line(gva_t address, u32 size)
 	return (address & 63) + size > 64;
 }
 
+void exclusive_enter(struct x86_cpu *cpu)
+{
+	cpu->ops->exclusive_begin(cpu->ctx);
+	cpu->exclusive = true;
+}
+
+void exclusive_leave(struct x86_cpu *cpu)
+{
+	cpu->exclusive = false;
+	cpu->ops->exclusive_end(cpu->ctx);
+}
+
 int rmw_begin(struct x86_cpu *cpu, const struct insn *in, u64 offset, u32 size,
 	      bool locked, struct rmw *ret)
 {
@@ -359,7 +374,7 @@ int rmw_begin(struct x86_cpu *cpu, const struct insn *in, u64 offset, u32 size,
 	ret->exclusive = locked;
 	ret->host = ret->copy;
 	if (locked) { /* what was translated may have moved while we waited */
-		cpu->ops->exclusive_begin(cpu->ctx);
+		exclusive_enter(cpu);
 		rc = access_begin(cpu, address, size, true, seg, &pieces);
 	}
 	if (!rc)
@@ -386,7 +401,7 @@ int rmw_commit(struct x86_cpu *cpu, struct rmw *rmw)
 void rmw_cancel(struct x86_cpu *cpu, struct rmw *rmw)
 {
 	if (rmw->exclusive)
-		cpu->ops->exclusive_end(cpu->ctx);
+		exclusive_leave(cpu);
 	rmw->exclusive = false;
 }
 

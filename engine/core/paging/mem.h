@@ -194,6 +194,11 @@ struct rmw {
 	u8 copy[16] __attribute__((aligned(16)));
 };
 
+/* The exclusive section, which is not entered twice. On the way in what was
+ * translated before may move. */
+void exclusive_enter(struct x86_cpu *cpu);
+void exclusive_leave(struct x86_cpu *cpu);
+
 int rmw_begin(struct x86_cpu *cpu, const struct insn *in, u64 offset, u32 size,
 	      bool locked, struct rmw *ret);
 int rmw_commit(struct x86_cpu *cpu, struct rmw *rmw);

@@ -24,11 +24,13 @@ struct walk {
 	bool executable; /* no level NX */
 	bool global;
 	bool dirty; /* D is set: a write needs no further walk */
+	bool waited; /* the other vCPUs were stopped on the way */
 };
 
 /*
  * Walks for one access and checks it. X86_OK fills *ret; X86_FAULT raised #PF.
- * A and D bits are set in guest memory by compare-and-swap as the access needs;
+ * A and D bits are set in guest memory by compare-and-swap as the access needs,
+ * in the exclusive section when other vCPUs keep changing the entries;
  * a table outside memory reads as all ones does: reserved-bit #PF.
  * Canonical form is the caller's.
  */

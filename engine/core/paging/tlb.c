@@ -127,6 +127,7 @@ int tlb_fill(struct x86_cpu *cpu, u32 class, gva_t address, u32 access,
 	host = cpu->ops->page(cpu->ctx, walk.gpa & ~0xfffull,
 			      access & WALK_WRITE);
 	ret->gpa = walk.gpa;
+	ret->waited = walk.waited;
 	ret->host = host ? (u8 *)host + (walk.gpa & 0xfff) : NULL;
 	if (host)
 		entry_install(cpu, class, page, access, &walk, host);

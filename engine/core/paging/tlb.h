@@ -12,6 +12,7 @@
 struct page_ref {
 	gpa_t gpa;
 	u8 *host;
+	bool waited; /* for the exclusive section, on the way */
 };
 
 static inline struct x86_tlb_entry *tlb_entry(const struct x86_cpu *cpu,

@@ -6,7 +6,8 @@
  * stand, so a mode is a row of a table and the loop is the same for all.
  * Permissions are gathered on the way down and judged at the leaf; only a walk
  * that is allowed sets A and D, by compare-and-swap on guest memory, from the
- * root down. When an entry changed under us the walk starts over.
+ * root down. When an entry changed under us the walk starts over, after some
+ * times with the other vCPUs stopped.
  * [SDM3 4.3 "32-Bit Paging"] [SDM3 4.4 "PAE Paging"]
  * [SDM3 4.5 "4-Level Paging and 5-Level Paging"] [SDM3 4.6 "Access Rights"]
  */
@@ -252,11 +253,25 @@ static int descend(struct walk_state *w, gva_t address, u32 access,
 	return X86_OK;
 }
 
+/*
+ * With a limit, so that nobody who rewrites an entry each time can hold us here:
+ * X86_REPEAT, when every try was lost.
+ */
+static int descend_often(struct walk_state *w, gva_t address, u32 access,
+			 struct walk *ret)
+{
+	int rc = X86_REPEAT;
+
+	for (u32 i = 0; i < WALK_RESTARTS_MAX && rc == X86_REPEAT; i++)
+		rc = descend(w, address, access, ret);
+	return rc;
+}
+
 int page_walk(struct x86_cpu *cpu, gva_t address, u32 access, struct walk *ret)
 {
 	u32 number = pick_mode(cpu);
 	struct walk_state w = {.cpu = cpu, .mode = &modes[number]};
-	int rc = X86_REPEAT;
+	int rc;
 
 	if (!(cpu->cr0 & CR0_PG)) {
 		*ret = (struct walk){.gpa = address,
@@ -268,11 +283,18 @@ int page_walk(struct x86_cpu *cpu, gva_t address, u32 access, struct walk *ret)
 		return X86_OK;
 	}
 	w.reserved = reserved_bits(cpu, number);
-	/* Another vCPU that rewrites the entry each time cannot hold us here:
-	 * after some tries the access goes ahead without the A/D update, as if
-	 * the other write had come right after it. */
-	for (u32 i = 0; i < WALK_RESTARTS_MAX && rc == X86_REPEAT; i++)
-		rc = descend(&w, address, access, ret);
+	ret->waited = false;
+	rc = descend_often(&w, address, access, ret);
+	if (likely(rc != X86_REPEAT))
+		return rc;
+	if (!cpu->exclusive) {
+		exclusive_enter(cpu);
+		rc = descend_often(&w, address, access, ret);
+		exclusive_leave(cpu);
+		ret->waited = true;
+	}
+	/* Now only the client itself can have written, as a device's DMA does:
+	 * its write counts as the later one, and nothing is left to mark. */
 	return rc == X86_REPEAT ? X86_OK : rc;
 }
 

@@ -261,3 +261,70 @@ TEST(five_levels_reach_57_bits)
 	check_eq(page_walk(&m.cpu, address + 8, 0, &walk), X86_OK);
 	check_eq(walk.gpa, 0x200008);
 }
+
+/* --- entries that others change --- */
+
+static struct x86_ops racing_ops;
+static gpa_t racing_entry;
+static u32 races;
+
+/* Between the walker's look at the entry and its update, somebody else writes
+ * a bit that software may use: until all others are stopped. */
+static void *racing_page(void *ctx, gpa_t gpa, bool write)
+{
+	(void)ctx;
+	if (write && gpa == (racing_entry & ~0xfffull) && !m.cpu.exclusive) {
+		test_write(&m, racing_entry,
+			   test_read(&m, racing_entry, 8) ^ 0x200, 8);
+		races++;
+	}
+	return m.memory + gpa;
+}
+
+static void race(void)
+{
+	racing_ops = *m.cpu.ops;
+	racing_ops.page = racing_page;
+	m.cpu.ops = &racing_ops;
+	racing_entry = leaf_of(PAGE);
+	races = 0;
+}
+
+TEST(a_lost_race_for_accessed_and_dirty_is_never_given_up)
+{
+	long_page(0x123000 | P | W | U);
+	race();
+	check_eq(walk_as(WALK_WRITE), X86_OK);
+	check(races > 1);
+	check(walk.waited);
+	check_eq(test_read(&m, leaf_of(PAGE), 8) & (A | D), A | D);
+	check_eq(m.exclusive_depth, 0);
+	check(!m.cpu.exclusive);
+	check_eq(walk_as(WALK_WRITE), X86_OK);
+	check(!walk.waited);
+}
+
+TEST(a_race_inside_the_exclusive_section_does_not_enter_it_again)
+{
+	long_page(0x123000 | P | W | U);
+	race();
+	exclusive_enter(&m.cpu);
+	check_eq(walk_as(WALK_WRITE), X86_OK);
+	check_eq(m.exclusive_depth, 1);
+	exclusive_leave(&m.cpu);
+	check_eq(races, 0);
+	check_eq(m.exclusive_depth, 0);
+}
+
+TEST(a_page_crosser_that_waited_looks_at_its_first_page_again)
+{
+	u64 value = 0;
+
+	long_page(0x123000 | P | W | U);
+	test_map(&m, PAGE - 4096, 0x122000 | P | W | U);
+	race();
+	check_eq(linear_write_slow(&m.cpu, PAGE - 4, &value, 8, SEG_NONE),
+		 X86_OK);
+	check(races > 1);
+	check_eq(test_read(&m, leaf_of(PAGE), 8) & (A | D), A | D);
+}

@@ -68,7 +68,8 @@ int vec_align(struct x86_cpu *cpu, const struct insn *in, u32 size, u32 align,
 	if (likely(!(guess & (align - 1))))
 		return X86_OK;
 	if (cpu->vendor_amd && cpu->code != CODE_64 && size > align &&
-	    align == 16 && cpu->tlb == cpu->tlbs[TLB_ALIGN] && guess & 3)
+	    align == 16 && cpu->tlb == cpu->tlbs[TLB_ALIGN] && guess & 3 &&
+	    !(cpu->seg[in->seg].attr & SEG_UNUSABLE))
 		return raise_error(cpu, VECTOR_AC, 0); /* before the segment */
 	rc = vec_linear(cpu, in, size, write, &address);
 	return rc ? rc : raise_misaligned(cpu, in, address, size > align);

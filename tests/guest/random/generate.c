@@ -429,6 +429,14 @@ static bool place_is_free(const struct making *m)
 	return at < CODE_BYTES && !m->filled[at];
 }
 
+/* A branch back, or into another's bytes, led to what was not made for here. */
+static bool leads_astray(const struct making *m, const struct insn *in,
+			 u32 taint)
+{
+	return row_excluded(m->g->tier0, in->row) ||
+	       insn_rows[in->row].flags_read & taint;
+}
+
 /* Runs, making instructions on the way, to the exception that ends it. */
 static bool run(struct making *m)
 {
@@ -436,6 +444,7 @@ static bool run(struct making *m)
 	struct random_case *c = m->c;
 	struct x86_cpu *cpu = tier0_cpu(g->tier0);
 	enum step step = STEP_OK;
+	u32 host_values, taint;
 
 	c->step_count = 0;
 	c->host_values = 0;
@@ -444,7 +453,6 @@ static bool run(struct making *m)
 	while (step == STEP_OK) {
 		struct insn in;
 		u64 rip = RIP(cpu);
-		bool tainted;
 
 		if (c->step_count == STEPS_MAX)
 			return false;
@@ -461,15 +469,15 @@ static bool run(struct making *m)
 			memcpy(g->snapshots[c->step_count].memory,
 			       tier0_memory(g->tier0), MEMORY_BYTES);
 		}
-		tainted = c->host_values;
+		host_values = c->host_values;
+		taint = m->taint;
 		step = tier0_step(g->tier0, c->blocks, &in);
 		note_step(m, &in, rip, step);
-		if (tainted && in.id != INSN_HLT)
-			return false; /* a loop led back: its inputs differ */
-		if (cpu->rflags & RFLAGS_TF)
+		if (cpu->rflags & RFLAGS_TF ||
+		    (host_values && in.id != INSN_HLT))
 			return false;
-		if (step != STEP_BAD_FETCH && row_excluded(g->tier0, in.row))
-			return false; /* a branch led into another's bytes */
+		if (step != STEP_BAD_FETCH && leads_astray(m, &in, taint))
+			return false;
 	}
 	c->broken = step == STEP_BROKEN;
 	c->flags_undefined = m->taint;

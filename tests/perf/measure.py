@@ -173,7 +173,7 @@ def start_once(command):
 
 
 NATIVE = """root=$1; shift
-mount -t tmpfs tmp "$root/tmp" && mount --bind /dev "$root/dev" &&
+mount -t tmpfs tmp "$root/tmp" && mount --rbind /dev "$root/dev" &&
 exec chroot "$root" /bin/bench /etc/workloads.txt "$@"
 """
 

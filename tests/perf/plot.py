@@ -154,11 +154,12 @@ def draw_head(canvas, result):
     canvas.text(24, 38, "Host CPU time against native (shorter is better)", 22,
                 weight="bold")
     canvas.text(24, 62, f"{m['date']} · {m['cpu']}, {m['cpus']} processors · "
-                f"medians of {m['runs']} alternating "
-                f"run{'s' if m['runs'] != 1 else ''} · logarithmic", 13, FAINT)
+                f"{report.runs(m)} · logarithmic", 13, FAINT)
     x, y = 24, 88
     for color, label in ((OURS, "Keel, software engine"),
-                         (TCG, "QEMU TCG, better of two CPU models")):
+                         (TCG, "QEMU TCG" + (
+                             ", better of two CPU models"
+                             if "tcgmax" in m["ways"] else ""))):
         canvas.rect(x, y - 12, 26, 14, color)
         canvas.text(x + 34, y, label, 14)
         x += 60 + 8.6 * len(label)

@@ -103,14 +103,19 @@ def total(result):
     return f"{result['passed']} passed, {result['failed']} failed"
 
 
+def runs(about_it):
+    if about_it["runs"] == 1:
+        return "one run"
+    return f"medians of {about_it['runs']} alternating runs"
+
+
 def about(result):
     """What was measured, on what, when."""
     m = result["about"]
     lines = [f"- {m['date']}, on {m['cpu']} with {m['cpus']} processors, "
              f"Linux {m['kernel']}",
              f"- load average {m['load_before']} before and "
-             f"{m.get('load_after', '-')} after; {m['runs']} alternating runs, "
-             "medians"
+             f"{m.get('load_after', '-')} after; {runs(m)}"
              + (", short rows not repeated" if m["quick"] else ""),
              f"- guest: Linux {m.get('guest_kernel', '-')}, "
              f"{m['guest_mib']} MiB, one processor unless said otherwise"]

@@ -7,7 +7,7 @@
 CODE_DIR := tests/guest/code
 CODE_OUT := $(OUT)/guest/code
 CODE_PRIV := $(OUT)/guest/priv
-CODE_64 := selfmod poke modes rewrite spaces rights
+CODE_64 := selfmod poke modes rewrite spaces rights cross
 CODE_32 := selfmod32
 CODE_IMAGES := $(addprefix $(CODE_OUT)/,$(addsuffix .elf,$(CODE_64) $(CODE_32)))
 
@@ -16,6 +16,7 @@ CODE_LIB_32 := hot
 # What an image has beside its own .c and the libraries.
 CODE_MORE_selfmod := lib/stores stores loops
 CODE_MORE_selfmod32 := lib/stores stores loops stores16
+CODE_MORE_cross := ops lib/ops
 
 .PHONY: code-images
 code-images: $(CODE_IMAGES)

@@ -87,6 +87,12 @@ int insn_invlpg(struct x86_cpu *cpu, const struct insn *in);
 int insn_invpcid(struct x86_cpu *cpu, const struct insn *in);
 int insn_clflush(struct x86_cpu *cpu, const struct insn *in);
 int insn_fence(struct x86_cpu *cpu, const struct insn *in);
+/* Of serializing instructions: the stores before are seen before any load
+ * after. [SDM3 8.3 "Serializing Instructions"] */
+static inline void insn_serialize(void)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
 int insn_monitor(struct x86_cpu *cpu, const struct insn *in);
 int insn_mwait(struct x86_cpu *cpu, const struct insn *in);
 int insn_movdiri(struct x86_cpu *cpu, const struct insn *in);

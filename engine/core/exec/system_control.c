@@ -162,6 +162,7 @@ int insn_mov_to_cr(struct x86_cpu *cpu, const struct insn *in)
 {
 	u64 value = gpr_read(cpu, in->rm_off, in->op_size);
 
+	insn_serialize();
 	switch (in->reg) {
 	case 0:
 		return cr0_write(cpu, value);
@@ -252,6 +253,7 @@ int insn_mov_to_dr(struct x86_cpu *cpu, const struct insn *in)
 		return rc;
 	if (index >= 6 && value >> 32)
 		return raise_gp0(cpu);
+	insn_serialize();
 	if (index == 6)
 		cpu->dr6 = (value & DR6_WRITABLE) | DR6_FIXED;
 	else if (index == 7)

@@ -50,6 +50,7 @@ int insn_cpuid(struct x86_cpu *cpu, const struct insn *in)
 	(void)in;
 	if (cpu->cpl != 0 && (cpu->msr.misc_features_enables & CPUID_FAULTING))
 		return raise_gp0(cpu);
+	insn_serialize();
 	cpu->ops->cpuid(cpu->ctx, (u32)cpu->gpr[RAX], (u32)cpu->gpr[RCX], regs);
 	cpu->gpr[RAX] = regs[0];
 	cpu->gpr[RBX] = regs[1];
@@ -99,6 +100,7 @@ int insn_wrmsr(struct x86_cpu *cpu, const struct insn *in)
 	int rc;
 
 	(void)in;
+	insn_serialize();
 	if (exit_answered(cpu, X86_EXIT_WRMSR))
 		rc = exit_take(cpu);
 	else
@@ -188,6 +190,7 @@ int insn_invlpg(struct x86_cpu *cpu, const struct insn *in)
 {
 	gva_t address = operand_linear(cpu, in);
 
+	insn_serialize();
 	if (cpu->code != CODE_64 || address_canonical(cpu, address))
 		tlb_flush_page(cpu, address);
 	return X86_END;
@@ -213,6 +216,7 @@ int insn_invpcid(struct x86_cpu *cpu, const struct insn *in)
 		return raise_gp0(cpu);
 	if (type == INVPCID_ADDRESS && !address_canonical(cpu, descriptor[1]))
 		return raise_gp0(cpu);
+	insn_serialize();
 	if (type == INVPCID_ADDRESS)
 		tlb_flush_page(cpu, descriptor[1]);
 	else
@@ -235,7 +239,7 @@ int insn_fence(struct x86_cpu *cpu, const struct insn *in)
 {
 	(void)cpu;
 	(void)in;
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	insn_serialize();
 	return X86_OK;
 }
 

@@ -280,6 +280,7 @@ static int table_load(struct x86_cpu *cpu, const struct insn *in,
 		loaded.base &= 0xffffff;
 	if (mode_64(cpu) && !address_canonical(cpu, loaded.base))
 		return raise_gp0(cpu);
+	insn_serialize();
 	*table = loaded;
 	return X86_OK;
 }
@@ -328,6 +329,7 @@ int insn_lldt(struct x86_cpu *cpu, const struct insn *in)
 		rc = segment_ldt(cpu, selector, VECTOR_GP, 0, &ldt);
 	if (rc)
 		return rc;
+	insn_serialize();
 	cpu->seg[SEG_LDTR] = ldt;
 	return X86_OK;
 }

@@ -83,6 +83,7 @@ int insn_ret_far(struct x86_cpu *cpu, const struct insn *in)
 
 int insn_iret(struct x86_cpu *cpu, const struct insn *in)
 {
+	insn_serialize();
 	return far_iret(cpu, 1u << in->op_size);
 }
 

@@ -7,7 +7,8 @@
 CODE_DIR := tests/guest/code
 CODE_OUT := $(OUT)/guest/code
 CODE_PRIV := $(OUT)/guest/priv
-CODE_64 := selfmod poke modes rewrite spaces rights cross faults step storm
+CODE_64 := selfmod poke modes rewrite spaces rights cross faults step storm \
+	litmus shoot
 CODE_32 := selfmod32
 CODE_IMAGES := $(addprefix $(CODE_OUT)/,$(addsuffix .elf,$(CODE_64) $(CODE_32)))
 

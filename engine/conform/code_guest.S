@@ -267,3 +267,67 @@ guest code_real
 	say	0
 	done
 end_guest code_real
+
+	.code64
+/*
+ * Litmus tests against a thread of the host: batches of 512 instances, cells of
+ * x at RSI, of y at RDI, 64 bytes apart, loaded values from RBX on. Waits for a
+ * new number at GUEST_DATA, answers at + 8.
+ */
+.macro order name:req
+guest code_order_\name
+1:	pause
+	mov	GUEST_DATA, %r8
+	cmp	GUEST_DATA + 8, %r8
+	je	1b
+	xor	%ecx, %ecx
+2:	mov	%ecx, %edx
+	shl	$6, %edx
+	order_\name
+	mov	%eax, (%rbx, %rcx, 8)
+	mov	%ebp, 4(%rbx, %rcx, 8)
+	inc	%ecx
+	cmp	$512, %ecx
+	jne	2b
+	mov	%r8, GUEST_DATA + 8
+	jmp	1b
+end_guest code_order_\name
+.endm
+
+.macro order_sb
+	movl	$1, (%rsi, %rdx)
+	mfence
+	mov	(%rdi, %rdx), %eax
+.endm
+.macro order_sb_lock
+	movl	$1, (%rsi, %rdx)
+	lock orl $0, (%rsp)
+	mov	(%rdi, %rdx), %eax
+.endm
+.macro order_mp_write
+	movl	$1, (%rsi, %rdx)
+	movl	$1, (%rdi, %rdx)
+.endm
+.macro order_mp_read
+	mov	(%rdi, %rdx), %eax
+	mov	(%rsi, %rdx), %ebp
+.endm
+.macro order_lb
+	mov	(%rdi, %rdx), %eax
+	movl	$1, (%rsi, %rdx)
+.endm
+order sb
+order sb_lock
+order mp_write
+order mp_read
+order lb
+
+/* RCX times `lock incq` of (RSI), then done. */
+guest code_locked
+1:	lock incq (%rsi)
+	mov	$1, %eax
+	lock xaddl %eax, 8(%rsi)
+	dec	%rcx
+	jnz	1b
+	done
+end_guest code_locked

@@ -549,6 +549,23 @@ void pit_init(struct pit *pit, const struct pit_ops *ops, void *ctx)
 		};
 }
 
+/*
+ * The kernel's state has no word for a channel without a count: there it says
+ * 65536, and the mode of a fresh chip is 255, in which nothing ticks. Clients
+ * divide by the count. A mode that waits for its count is told in the low bits.
+ */
+#define STATE_NO_COUNT 0xf8u
+#define STATE_COUNT    65536u
+
+static u8 mode_told(const struct pit_channel *channel)
+{
+	u32 mode = channel->mode;
+
+	if (channel->reload)
+		return (u8)mode;
+	return (u8)(STATE_NO_COUNT | (mode == 3 ? 7 : mode));
+}
+
 static void get_channel(const struct pit_channel *channel, u64 now,
 			struct kvm_pit_channel_state *ret_state)
 {
@@ -558,7 +575,7 @@ static void get_channel(const struct pit_channel *channel, u64 now,
 	if (!runs)
 		start = now - MIN(now, ticks_to_ns(channel->held_ticks));
 	*ret_state = (struct kvm_pit_channel_state){
-		.count = channel->reload,
+		.count = channel->reload ? channel->reload : STATE_COUNT,
 		.latched_count = channel->latched_count,
 		.count_latched = channel->count_latched,
 		.status_latched = channel->status_latched,
@@ -567,7 +584,7 @@ static void get_channel(const struct pit_channel *channel, u64 now,
 		.write_state = channel->write_state,
 		.write_latch = channel->write_latch,
 		.rw_mode = channel->access,
-		.mode = channel->mode,
+		.mode = mode_told(channel),
 		.bcd = channel->bcd,
 		.gate = channel->gate,
 		.count_load_time = (s64)start,
@@ -614,7 +631,8 @@ static void set_channel(struct pit_channel *channel, u64 now,
 		.status = state->status,
 		.start_ns = start,
 	};
-	channel->count = MIN(state->count, modulus(channel));
+	if (state->mode < STATE_NO_COUNT)
+		channel->count = MIN(state->count, modulus(channel));
 	channel->reload = channel->count;
 	if (!channel->gate)
 		channel->held_ticks = ns_to_ticks(now - start);

@@ -572,6 +572,28 @@ TEST(saved_and_restored_is_the_same_state)
 	check_eq(in(0x61) & 3, 2);
 }
 
+/* As KVM says it: QEMU divides by the count. */
+TEST(a_channel_without_a_count_is_told_as_the_kernel_does)
+{
+	struct kvm_pit_state2 state;
+
+	start();
+	pit_get_state(&f.pit, &state);
+	for (u32 i = 0; i < PIT_CHANNELS; i++) {
+		check_eq(state.channels[i].count, 65536);
+		check_eq(state.channels[i].mode, 255);
+	}
+	pit_set_state(&f.pit, &state);
+	check_eq(pit_deadline_ns(&f.pit), PIT_NEVER);
+
+	out(0x43, 0x34); /* mode 2, no count yet */
+	pit_get_state(&f.pit, &state);
+	check_eq(state.channels[0].count, 65536);
+	pit_set_state(&f.pit, &state);
+	check_eq(f.pit.channel[0].mode, 2);
+	check_eq(pit_deadline_ns(&f.pit), PIT_NEVER);
+}
+
 TEST(a_hostile_state_stays_within_the_chip)
 {
 	struct kvm_pit_state2 state;

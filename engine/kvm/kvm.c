@@ -224,6 +224,13 @@ int kvm_way_open(const char *path, struct engine **ret, struct fault *fault)
 	return 0;
 }
 
+bool kvm_way_is_device(struct engine *e)
+{
+	struct stat st;
+
+	return fstat(way_of(e)->fd, &st) == 0 && S_ISCHR(st.st_mode);
+}
+
 int engine_kvm_open(struct engine **ret, struct fault *fault)
 {
 	return kvm_way_open(KVM_WAY_PATH, ret, fault);

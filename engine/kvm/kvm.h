@@ -43,6 +43,12 @@ int kvm_way_ioctl(int fd, unsigned long request, unsigned long value);
 /* The same for a request that takes a pointer; the request says who writes. */
 int kvm_way_ioctl_at(int fd, unsigned long request, const void *arg);
 
+/*
+ * Is it a device of the kernel's? Not if another library answers for /dev/kvm:
+ * what is found out about one is no knowledge about the other.
+ */
+bool kvm_way_is_device(struct engine *e);
+
 /* engine_kvm_open for a device node elsewhere. */
 must_check int kvm_way_open(const char *path, struct engine **ret,
 			    struct fault *fault);

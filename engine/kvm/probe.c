@@ -36,6 +36,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "engine/kvm/kvm.h"
 #include "engine/kvm/probe_cache.h"
 
 #define PROBE_SIGNAL SIGRTMAX
@@ -514,11 +515,12 @@ bool kvm_probe_is_final(const struct kvm_probe_result *result)
 
 enum kvm_quality kvm_probe(struct engine *e, char *why, size_t why_size)
 {
+	bool cached = kvm_way_is_device(e);
 	struct kvm_probe_result result;
 
-	if (!kvm_probe_cache_load(&result)) {
+	if (!cached || !kvm_probe_cache_load(&result)) {
 		kvm_probe_run(e, KVM_PROBE_BUDGET_NS, &result);
-		if (kvm_probe_is_final(&result))
+		if (cached && kvm_probe_is_final(&result))
 			kvm_probe_cache_store(&result);
 	}
 	return kvm_probe_classify(&result, why, why_size);

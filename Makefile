@@ -14,6 +14,8 @@
 #   **/x_fuzz.c       -> $(OUT)/**/x_fuzz        one binary each, MODE=fuzz
 #   **/fake_x.c, **/harness*.c, **/referee*.c -> linked to tests only
 #   engine/conform/   -> $(OUT)/conform
+#   engine/preload/   -> libpreload.a for its tests, and with all of base/ and
+#                        engine/ once more as -fPIC: libkeel-kvm.so
 
 MODE ?= dev
 ifeq ($(origin CC),default)
@@ -40,8 +42,8 @@ endif
 ROOTS := $(wildcard base engine vmm cli)
 ALL := $(sort $(if $(ROOTS),$(shell find $(ROOTS) \
 	\( -name '*.c' -o -name '*.S' \) ! -name '.*')))
-# engine/module is built by Kbuild; engine/preload becomes a shared library.
-ALL := $(filter-out engine/module/% engine/preload/%,$(ALL))
+# engine/module is built by Kbuild.
+ALL := $(filter-out engine/module/%,$(ALL))
 
 TEST_SRC := $(filter %_test.c,$(ALL))
 FUZZ_SRC := $(filter %_fuzz.c,$(ALL))
@@ -51,7 +53,11 @@ SUPPORT_SRC := $(filter-out $(TEST_SRC) $(FUZZ_SRC),$(foreach f,$(ALL),\
 CODE := $(filter-out $(TEST_SRC) $(FUZZ_SRC) $(SUPPORT_SRC),$(ALL))
 CONFORM_SRC := $(filter engine/conform/%,$(CODE))
 BASE_SRC := $(filter base/%,$(CODE))
-ENGINE_SRC := $(filter-out engine/conform/%,$(filter engine/%,$(CODE)))
+ENGINE_SRC := $(filter-out engine/conform/% engine/preload/%,\
+	$(filter engine/%,$(CODE)))
+PRELOAD_SRC := $(filter engine/preload/%,$(CODE))
+# These take libc's names for themselves, which is for no test binary.
+PRELOAD_NAMES := engine/preload/preload.c engine/preload/syscall.S
 VMM_SRC := $(filter-out vmm/main.c,$(filter vmm/% cli/%,$(CODE)))
 MAIN_SRC := $(filter vmm/main.c,$(CODE))
 
@@ -61,15 +67,20 @@ ENGINE_OBJ := $(call obj,$(ENGINE_SRC))
 VMM_OBJ := $(call obj,$(VMM_SRC))
 MAIN_OBJ := $(call obj,$(MAIN_SRC))
 CONFORM_OBJ := $(call obj,$(CONFORM_SRC))
+PRELOAD_OBJ := $(call obj,$(filter-out $(PRELOAD_NAMES),$(PRELOAD_SRC)))
+PIC_OBJ := $(patsubst %,$(OBJ)/pic/%.o,$(PRELOAD_SRC) $(ENGINE_SRC) $(BASE_SRC))
 TEST_OBJ := $(call obj,$(TEST_SRC))
 FUZZ_OBJ := $(call obj,$(FUZZ_SRC))
 SUPPORT_OBJ := $(call obj,$(filter-out base/harness_fault.c,$(SUPPORT_SRC)))
 LIBS := $(OUT)/libvmm.a $(OUT)/libengine.a $(OUT)/libbase.a
 
-TEST_LIB := $(OUT)/libsupport.a $(LIBS)
+TEST_LIB := $(OUT)/libsupport.a $(OUT)/libpreload.a $(LIBS)
 
 KEEL := $(if $(MAIN_SRC),$(OUT)/keel)
 CONFORM := $(if $(filter engine/conform/main.c,$(CONFORM_SRC)),$(OUT)/conform)
+# A sanitizer's own runtime would have to be preloaded before it.
+PRELOAD := $(if $(filter asan tsan fuzz,$(MODE)),,\
+	$(if $(PRELOAD_SRC),$(OUT)/libkeel-kvm.so))
 TESTS := $(patsubst %.c,$(OUT)/test/%,$(TEST_SRC))
 # One thread has no races, and the thunks' tests enter guest code by jumps that
 # this sanitizer cannot follow.
@@ -159,7 +170,7 @@ TEST_WRAP := $(if $(FAULT_OBJ),\
 .SUFFIXES:
 .SECONDARY:
 
-all: $(LIBS) $(KEEL) $(CONFORM)
+all: $(LIBS) $(KEEL) $(CONFORM) $(PRELOAD)
 libs: $(LIBS)
 conform: $(CONFORM)
 tests: $(TESTS) $(CONFORM)
@@ -200,6 +211,17 @@ $(OUT)/.sources: FORCE
 
 $(TEST_OBJ) $(FUZZ_OBJ) $(SUPPORT_OBJ): CPPFLAGS_ALL += $(TEST_CPPFLAGS)
 
+PIC := -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-lto
+
+$(OBJ)/pic/%.c.o: %.c $(OUT)/.flags
+	$(call say,PIC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CPPFLAGS) $(call flags_of,$<) $(PIC) -c -o $@ $<
+
+$(OBJ)/pic/%.S.o: $(OBJ)/%.S.o
+	$(Q)mkdir -p $(@D)
+	$(Q)cp $< $@
+
 $(OBJ)/%.c.o: %.c $(OUT)/.flags
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
@@ -214,6 +236,7 @@ $(OUT)/libbase.a: $(BASE_OBJ) $(OUT)/.sources
 $(OUT)/libengine.a: $(ENGINE_OBJ) $(OUT)/.sources
 $(OUT)/libvmm.a: $(VMM_OBJ) $(OUT)/.sources
 $(OUT)/libsupport.a: $(SUPPORT_OBJ) $(OUT)/.sources
+$(OUT)/libpreload.a: $(PRELOAD_OBJ) $(OUT)/.sources
 $(TEST_LIB):
 	$(call say,AR,$@)
 	$(Q)rm -f $@
@@ -231,6 +254,14 @@ $(OUT)/conform: $(CONFORM_OBJ) $(LIBS)
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -fno-lto -o $@ $^ $(LDLIBS_ALL)
 
+# The engine inside reaches __wrap_close and the like in engine/preload.
+PRELOAD_WRAP := sigaction close eventfd epoll_create1 fcntl
+$(OUT)/libkeel-kvm.so: $(PIC_OBJ) engine/preload/export.map $(OUT)/.sources
+	$(call say,LINK,$@)
+	$(Q)$(filter-out -pie,$(LINK)) -shared -fno-lto -Wl,-z,defs \
+		-Wl,--version-script=engine/preload/export.map \
+		$(PRELOAD_WRAP:%=-Wl,--wrap=%) -o $@ $(filter %.o,$^)
+
 $(OUT)/test/%: $(OBJ)/%.c.o $(FAULT_OBJ) $(TEST_LIB)
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D)
@@ -244,7 +275,8 @@ $(FUZZERS): $(OUT)/%: $(OBJ)/%.c.o $(TEST_LIB)
 endif
 
 -include $(patsubst %.o,%.d,$(BASE_OBJ) $(ENGINE_OBJ) $(VMM_OBJ) $(MAIN_OBJ) \
-	$(CONFORM_OBJ) $(TEST_OBJ) $(FUZZ_OBJ) $(SUPPORT_OBJ) $(FAULT_OBJ))
+	$(CONFORM_OBJ) $(TEST_OBJ) $(FUZZ_OBJ) $(SUPPORT_OBJ) $(FAULT_OBJ) \
+	$(PRELOAD_OBJ) $(PIC_OBJ))
 
 # Bare-metal guest images bring their own rules.
 -include tests/guest/guest.mk

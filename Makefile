@@ -280,3 +280,5 @@ endif
 
 # Bare-metal guest images bring their own rules.
 -include tests/guest/guest.mk
+# So do the clients of libkeel-kvm.so.
+-include tests/preload/preload.mk

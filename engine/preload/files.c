@@ -25,7 +25,8 @@ struct preload_file *files_claim(struct preload_files *files)
 			continue;
 		file->process = 0;
 		file->sent = false;
-		file->device = file->inode = 0;
+		__atomic_store_n(&file->device, 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&file->inode, 0, __ATOMIC_RELAXED);
 		file->vm = NULL;
 		file->vcpu = NULL;
 		__atomic_store_n(&file->refs, 1, __ATOMIC_RELEASE);
@@ -61,7 +62,7 @@ void files_put(struct preload_files *files, struct preload_file *file)
 	assert(before > 0);
 	if (before > 1)
 		return;
-	if (file->kind != FILE_CLAIMED)
+	if (__atomic_load_n(&file->kind, __ATOMIC_ACQUIRE) != FILE_CLAIMED)
 		files->release(files->ctx, file);
 	__atomic_store_n(&file->kind, FILE_NONE, __ATOMIC_RELEASE);
 }
@@ -125,6 +126,12 @@ int files_next(struct preload_files *files, u32 from, u32 to)
 	return -1;
 }
 
+static bool has_memfd(const struct preload_file *file, u64 device, u64 inode)
+{
+	return __atomic_load_n(&file->inode, __ATOMIC_RELAXED) == inode &&
+	       __atomic_load_n(&file->device, __ATOMIC_RELAXED) == device;
+}
+
 struct preload_file *files_find(struct preload_files *files, u64 device,
 				u64 inode)
 {
@@ -135,10 +142,9 @@ struct preload_file *files_find(struct preload_files *files, u64 device,
 
 		if (__atomic_load_n(&file->kind, __ATOMIC_ACQUIRE) <=
 			    FILE_CLAIMED ||
-		    file->inode != inode || file->device != device ||
-		    !files_ref(file))
+		    !has_memfd(file, device, inode) || !files_ref(file))
 			continue;
-		if (file->inode == inode && file->device == device)
+		if (has_memfd(file, device, inode))
 			return file;
 		files_put(files, file);
 	}

@@ -35,8 +35,8 @@ struct preload_file {
 	u32 kind;    /* atomic; enum file_kind */
 	u32 process; /* of which fork it is; see process.h */
 	bool sent;   /* atomic: went over a socket; has a reference for good */
-	u64 device, inode;	   /* of the memfd that holds the number */
-	struct preload_vm *vm;	   /* FILE_VM, FILE_VCPU: counted */
+	u64 device, inode;     /* atomic; of the memfd that holds the number */
+	struct preload_vm *vm; /* FILE_VM, FILE_VCPU: counted */
 	struct preload_vcpu *vcpu; /* FILE_VCPU: the vm's */
 };
 

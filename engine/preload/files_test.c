@@ -10,7 +10,7 @@ static u32 released; /* atomic */
 static void on_release(void *ctx, struct preload_file *file)
 {
 	check(ctx == &files);
-	check_eq(file->refs, 0);
+	check_eq(__atomic_load_n(&file->refs, __ATOMIC_RELAXED), 0);
 	__atomic_fetch_add(&released, 1, __ATOMIC_RELAXED);
 }
 
@@ -18,8 +18,10 @@ static struct preload_file *file_new(enum file_kind kind)
 {
 	struct preload_file *file;
 
-	files.release = on_release;
-	files.ctx = &files;
+	if (!files.release) { /* before there are threads */
+		files.release = on_release;
+		files.ctx = &files;
+	}
 	file = files_claim(&files);
 	check(file != NULL);
 	files_publish(file, kind);

@@ -111,14 +111,17 @@ static int file_number(struct preload *p, struct preload_file *file, int fd)
 static struct preload_file *file_new(struct preload *p, int fd)
 {
 	struct preload_file *file = files_claim(&p->files);
+	u64 device, inode;
 
 	if (!file)
 		return NULL;
 	file->process = process_id(&p->process);
-	if (!identity(fd, &file->device, &file->inode)) {
+	if (!identity(fd, &device, &inode)) {
 		files_put(&p->files, file);
 		return NULL;
 	}
+	__atomic_store_n(&file->device, device, __ATOMIC_RELAXED);
+	__atomic_store_n(&file->inode, inode, __ATOMIC_RELAXED);
 	return file;
 }
 

@@ -142,9 +142,18 @@ NONULL := $(if $(SAN),-Wno-null-dereference)
 # What engine/core may be compiled into is the kernel: no SIMD, no x87, and
 # none of the hardening that needs a C library, in every mode alike.
 CORE_FLAGS := -ffreestanding -mgeneral-regs-only
+# Beside translated code the vector registers hold the guest's.
+SOFT_FLAGS := -mgeneral-regs-only -U_FORTIFY_SOURCE
+# ... and the C library's memory functions use those: engine/core and soft, the
+# compiler's own calls included, get engine/soft/plain_mem.c's instead.
+PLAIN_MEM := $(if $(strip $(SAN)),,-fno-lto -DPLAIN_MEM=1)
+is_plain = $(if $(PLAIN_MEM),$(filter engine/core/%.c engine/soft/%.c,$(filter-out $(SUPPORT_SRC) %_test.c %_fuzz.c,$(1))))
+RENAME := $(foreach f,memcpy memmove memset memcmp,--redefine-sym $(f)=keel_$(f))
 flags_of = $(CFLAGS_ALL) $(NONULL) $(SAN) $(LTO) \
 	$(if $(filter engine/%,$(1)),$(ENGINE_OPT),$(OPT)) \
 	$(if $(filter engine/core/%,$(filter-out $(SUPPORT_SRC) %_test.c %_fuzz.c,$(1))),$(CORE_FLAGS),$(HARDEN)) \
+	$(if $(filter engine/soft/%,$(filter-out $(SUPPORT_SRC) %_test.c %_fuzz.c,$(1))),$(SOFT_FLAGS)) \
+	$(if $(call is_plain,$(1)),$(PLAIN_MEM)) \
 	$(CFLAGS)
 
 # Optional libraries, tests only: an independent disassembler as referee.
@@ -205,7 +214,7 @@ $(Q)mkdir -p $(@D)
 endef
 
 $(OUT)/.flags: FORCE
-	$(call stamp,$(CC) $(flags_of) $(ENGINE_OPT) $(HARDEN) $(CORE_FLAGS) \
+	$(call stamp,$(CC) $(flags_of) $(ENGINE_OPT) $(HARDEN) $(CORE_FLAGS) $(SOFT_FLAGS) $(PLAIN_MEM) \
 		$(CPPFLAGS_ALL) $(CPPFLAGS) $(TEST_CPPFLAGS))
 $(OUT)/.sources: FORCE
 	$(call stamp,$(CODE) $(SUPPORT_SRC))
@@ -218,6 +227,7 @@ $(OBJ)/pic/%.c.o: %.c $(OUT)/.flags
 	$(call say,PIC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CPPFLAGS) $(call flags_of,$<) $(PIC) -c -o $@ $<
+	$(if $(call is_plain,$<),$(Q)objcopy $(RENAME) $@)
 
 $(OBJ)/pic/%.S.o: $(OBJ)/%.S.o
 	$(Q)mkdir -p $(@D)
@@ -227,6 +237,7 @@ $(OBJ)/%.c.o: %.c $(OUT)/.flags
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CPPFLAGS) $(call flags_of,$<) -c -o $@ $<
+	$(if $(call is_plain,$<),$(Q)objcopy $(RENAME) $@)
 
 $(OBJ)/%.S.o: %.S $(OUT)/.flags
 	$(call say,AS,$<)

@@ -23,6 +23,7 @@ struct run_options {
 	u64 memory_bytes, cpu_count;
 	int cpu, accel; /* indexes of the lists below */
 	const char *serial, *debug_console;
+	const char *soft;
 	bool no_reboot, test_exit, stats;
 	bool help;
 };
@@ -80,6 +81,12 @@ static const struct opt run_opts[] = {
 	 OPTION(accel),
 	 .values = accel_names,
 	 .help = "how the guest is executed (default auto)"},
+	{.name = "soft",
+	 .arg = "OPTIONS",
+	 .kind = OPT_STRING,
+	 OPTION(soft),
+	 .help = "for tests of the software engine: tier=0|1, threshold=N, "
+		 "verify=N, cache=SIZE, kick, flush, separated by commas"},
 	{.name = "serial",
 	 .arg = "WHERE",
 	 .kind = OPT_STRING,
@@ -276,9 +283,21 @@ static int open_kernel(struct run *run, struct fault *fault)
 
 static int open_engine(struct run *run, struct fault *fault)
 {
-	return engine_open(accel_names[run->options.accel], &run->engine,
-			   run->engine_reason, sizeof(run->engine_reason),
-			   fault);
+	const char *accel = accel_names[run->options.accel];
+	char with_options[128];
+
+	if (run->options.soft) {
+		if (!strcmp(accel, "kvm"))
+			return fault_set(fault, FAULT_INVALID,
+					 trace_err(-EINVAL),
+					 "--soft has no meaning with "
+					 "--accel kvm");
+		(void)snprintf(with_options, sizeof(with_options), "soft:%s",
+			       run->options.soft); /* cut: refused below */
+		accel = with_options;
+	}
+	return engine_open(accel, &run->engine, run->engine_reason,
+			   sizeof(run->engine_reason), fault);
 }
 
 static struct chardev *debug_chardev(const struct run *run)

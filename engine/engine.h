@@ -93,6 +93,9 @@ struct engine_vm_ops {
 	/*
 	 * The one call that is ours: guest memory [gpa, gpa+size) was written
 	 * by somebody who is not a vcpu, and the guest is about to be told.
+	 * A size of 0 is a promise: from now on every such write is told, and
+	 * nothing is mapped behind a slot meanwhile; code need then not be
+	 * compared with memory each time run() begins.
 	 * A way whose hardware is coherent does nothing.
 	 */
 	void (*memory_written)(struct engine_vm *vm, u64 gpa, u64 size);
@@ -203,8 +206,21 @@ struct engine_vcpu_ops {
 	void *(*mapped_page)(struct engine_vcpu *vcpu, u32 page);
 };
 
-/* The software engine. Never fails for want of privileges; -ENOMEM. */
-int engine_soft_open(struct engine **ret, struct fault *fault);
+/*
+ * The software engine. Never fails for want of privileges; -ENOMEM. `options`
+ * may be NULL; it is for tests and measurements, words separated by commas:
+ *
+ *	tier=0		interpret only; tier=1 (default) translates what is hot
+ *	threshold=N	translate after N executions, 1..200
+ *	verify=N	compare every Nth translated unit with the interpreter
+ *	cache=SIZE	of the code cache of each vCPU, 64K..64M
+ *	kick		leave generated code at each poll
+ *	flush		drop all translations each time it is left
+ *
+ * -EINVAL for anything else.
+ */
+int engine_soft_open(const char *options, struct engine **ret,
+		     struct fault *fault);
 
 /* Linux's /dev/kvm. -ENOENT, -EACCES, …; -ENOSYS for an API version not 12. */
 int engine_kvm_open(struct engine **ret, struct fault *fault);
@@ -214,7 +230,8 @@ enum kvm_quality { KVM_ABSENT, KVM_LIMITED, KVM_FULL };
 
 /*
  * --accel: "auto" takes a full /dev/kvm, else the software engine; "kvm" and
- * "soft" force. reason (may be NULL) gets one line that says which and why.
+ * "soft" force, "soft:OPTIONS" with options of engine_soft_open(). reason (may
+ * be NULL) gets one line that says which and why.
  * -EINVAL for an unknown name, else as the opener.
  */
 int engine_open(const char *accel, struct engine **ret, char *reason,

@@ -21,10 +21,10 @@
 #include "engine/kvm/probe.h"
 
 /* "auto" found nothing better; `why` completes the sentence. */
-static int open_soft(const char *why, struct engine **ret, char *reason,
-		     u32 reason_size, struct fault *fault)
+static int open_soft(const char *options, const char *why, struct engine **ret,
+		     char *reason, u32 reason_size, struct fault *fault)
 {
-	int err = engine_soft_open(ret, fault);
+	int err = engine_soft_open(options, ret, fault);
 
 	if (err == 0 && reason)
 		(void)snprintf(reason, reason_size, "accel: soft (%s)", why);
@@ -40,11 +40,11 @@ static int open_auto(struct engine **ret, char *reason, u32 reason_size,
 
 	if (engine_kvm_open(&kvm, &kvm_fault) < 0) {
 		(void)fault_format(&kvm_fault, why, sizeof(why));
-		return open_soft(why, ret, reason, reason_size, fault);
+		return open_soft(NULL, why, ret, reason, reason_size, fault);
 	}
 	if (kvm_probe(kvm, why, sizeof(why)) != KVM_FULL) {
 		kvm->ops->free(kvm);
-		return open_soft(why, ret, reason, reason_size, fault);
+		return open_soft(NULL, why, ret, reason, reason_size, fault);
 	}
 	if (reason)
 		(void)snprintf(reason, reason_size, "accel: kvm (%s)", why);
@@ -62,7 +62,11 @@ int engine_open(const char *accel, struct engine **ret, char *reason,
 	if (strcmp(accel, "auto") == 0)
 		return open_auto(ret, reason, reason_size, fault);
 	if (strcmp(accel, "soft") == 0)
-		return open_soft("as asked", ret, reason, reason_size, fault);
+		return open_soft(NULL, "as asked", ret, reason, reason_size,
+				 fault);
+	if (strncmp(accel, "soft:", 5) == 0)
+		return open_soft(accel + 5, "as asked", ret, reason,
+				 reason_size, fault);
 	if (strcmp(accel, "kvm") != 0)
 		return fault_set(fault, FAULT_INVALID, trace_err(-EINVAL),
 				 "there is no accelerator '%s': auto, kvm or "

@@ -166,7 +166,7 @@ struct x86_xsave {
  * 12 bits: raising the generation flushes. An access is a hit when the tag of
  * its last byte's page equals: page-crossers therefore miss.
  */
-#define TLB_BITS	    10
+#define TLB_BITS	    12
 #define TLB_ENTRIES	    (1u << TLB_BITS)
 #define TLB_GENERATION_MASK 0xfffu
 
@@ -190,7 +190,34 @@ enum tlb_class {
 	TLB_SUPERVISOR,
 	TLB_SUPERVISOR_AC,
 	TLB_ALIGN,
+	TLB_LOGGED, /* never filled either: all writes are to be seen */
 	TLB_CLASSES
+};
+
+/*
+ * The entries that gave a right to write since somebody last withdrew them
+ * all, so that he need not look at every entry. An entry may stand in it twice.
+ */
+#define WRITERS_MAX 1024
+
+struct x86_writers {
+	u32 count; /* over the maximum: some are missing */
+	struct x86_tlb_entry *entry[WRITERS_MAX];
+};
+
+/* Memory as it was before each write, newest last; for who wants to undo them.
+ * Only what goes the slow way is noted: see TLB_LOGGED. */
+#define WRITE_LOG_MAX	256
+#define WRITE_LOG_BYTES 64
+
+struct x86_write_log {
+	u32 count;
+	bool full; /* some were not noted */
+	struct x86_write {
+		u8 *host;
+		u32 size;
+		u8 old[WRITE_LOG_BYTES];
+	} write[WRITE_LOG_MAX];
 };
 
 /* What an instruction's execution comes to. Positive: not simply "next". */
@@ -307,10 +334,11 @@ struct x86_ops;
 struct x86_cpu {
 	/* Hot: what every instruction touches. */
 	u64 gpr[GPR_SLOTS] __attribute__((aligned(64))); /* [ZERO]=0, [RIP] */
-	u64 rflags;	       /* always exact; bit 1 set */
-	struct x86_tlb *tlb;   /* of the current class; borrowed */
-	u64 tlb_generation[2]; /* by address half, 1..0xfff */
-	u64 linear_mask;       /* ~0 in 64-bit mode, 0xffffffff elsewhere */
+	u64 rflags;		 /* always exact; bit 1 set */
+	struct x86_tlb *tlb;	 /* of the current class; borrowed */
+	u64 tlb_generation[2];	 /* by address half, 1..0xfff */
+	u64 tlb_page_flushes[2]; /* counts flushes of single pages, likewise */
+	u64 linear_mask;	 /* ~0 in 64-bit mode, 0xffffffff elsewhere */
 	u64 segment_base[SEG_SLOTS]; /* what the fast path adds; [NONE] = 0 */
 	u8 segment_fast[SEG_SLOTS];  /* SEG_FAST_*: no limit check is needed */
 	u64 code_host; /* host page of the running block: stores to it stop */
@@ -353,7 +381,9 @@ struct x86_cpu {
 	const struct x86_ops *ops;	   /* borrowed */
 	void *ctx;			   /* first argument of every op */
 	bool exclusive; /* between exclusive_begin and exclusive_end */
-	u64 retired; /* instructions, REP iterations not counted */
+	u64 retired;	/* instructions, REP iterations not counted */
+	struct x86_writers *writers;	 /* borrowed; NULL: nobody asks */
+	struct x86_write_log *write_log; /* borrowed; NULL: nobody asks */
 
 	struct x86_xsave xsave;
 	struct x86_external external;

@@ -60,4 +60,13 @@ must_check int call_copy_tail(const struct call *call,
 int call_msrs(struct call *call, bool write_back,
 	      int (*move)(struct call *call, struct kvm_msrs *msrs));
 
+/*
+ * What the engine has and the library does not pass on: the ring of coalesced
+ * writes, which the engine keeps in memory of its own that no client maps yet.
+ */
+static inline bool preload_lacks(u32 cap)
+{
+	return cap == KVM_CAP_COALESCED_MMIO || cap == KVM_CAP_COALESCED_PIO;
+}
+
 #endif

@@ -175,7 +175,7 @@ static int engine_get(struct preload *p)
 
 	if (__atomic_load_n(&p->engine, __ATOMIC_ACQUIRE))
 		return 0;
-	err = engine_soft_open(&made, NULL);
+	err = engine_soft_open(NULL, &made, NULL);
 	if (err)
 		return err;
 	if (!__atomic_compare_exchange_n(&p->engine, &none, made, false,

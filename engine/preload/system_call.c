@@ -33,6 +33,8 @@ static int create_vm(struct call *call, void *data)
 static int check_extension(struct call *call, void *data)
 {
 	(void)data;
+	if (preload_lacks((u32)call->arg))
+		return 0;
 	return ops(call)->check_extension(call->p->engine, (u32)call->arg);
 }
 

@@ -42,10 +42,25 @@ static struct engine_vm *vm_of(const struct call *call)
 		return vm->ops->name(vm);                   \
 	}
 
-VM_CALL_VALUE(check_extension, u32)
+static int vm_check_extension(struct call *call, void *data)
+{
+	struct engine_vm *vm = vm_of(call);
+
+	(void)data;
+	if (preload_lacks((u32)call->arg))
+		return 0;
+	return vm->ops->check_extension(vm, (u32)call->arg);
+}
+
 VM_CALL(enable_cap, const struct kvm_enable_cap)
-VM_CALL(register_coalesced_mmio, const struct kvm_coalesced_mmio_zone)
-VM_CALL(unregister_coalesced_mmio, const struct kvm_coalesced_mmio_zone)
+/* As the engine without the ring would. */
+static int vm_coalesced_mmio(struct call *call, void *data)
+{
+	(void)call;
+	(void)data;
+	return trace_err(-EINVAL);
+}
+
 VM_CALL_VALUE(set_tss_addr, u64)
 VM_CALL_VALUE(set_boot_cpu_id, u32)
 VM_CALL_NONE(create_irqchip)
@@ -269,8 +284,8 @@ const struct call_row vm_rows[] = {
 	{KVM_CHECK_EXTENSION, CALL_VALUE, vm_check_extension},
 	{KVM_CREATE_VCPU, CALL_VALUE, vm_create_vcpu},
 	{KVM_ENABLE_CAP, CALL_IN, vm_enable_cap},
-	{KVM_REGISTER_COALESCED_MMIO, CALL_IN, vm_register_coalesced_mmio},
-	{KVM_UNREGISTER_COALESCED_MMIO, CALL_IN, vm_unregister_coalesced_mmio},
+	{KVM_REGISTER_COALESCED_MMIO, CALL_IN, vm_coalesced_mmio},
+	{KVM_UNREGISTER_COALESCED_MMIO, CALL_IN, vm_coalesced_mmio},
 	{KVM_SET_TSS_ADDR, CALL_VALUE, vm_set_tss_addr},
 	{KVM_SET_IDENTITY_MAP_ADDR, CALL_IN, vm_set_identity_map_addr},
 	{KVM_SET_BOOT_CPU_ID, CALL_VALUE, vm_set_boot_cpu_id},

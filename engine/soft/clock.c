@@ -12,7 +12,7 @@
 #include <cpuid.h>
 #include <errno.h>
 #include <string.h>
-#include <x86intrin.h>
+#include <x86gprintrin.h>
 
 #include "base/clock.h"
 #include "engine/soft/soft.h"

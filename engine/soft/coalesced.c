@@ -14,7 +14,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "base/fd.h"
 #include "engine/soft/soft.h"
 
 /* KVM_COALESCED_MMIO_MAX, which the kernel's header leaves to PAGE_SIZE. */
@@ -26,8 +25,7 @@
 
 struct soft_coalesced {
 	struct mutex lock;		      /* all below; taken last */
-	int fd;				      /* owned: the ring's page */
-	struct kvm_coalesced_mmio_ring *ring; /* owned mapping of it */
+	struct kvm_coalesced_mmio_ring *ring; /* owned: a shared mapping */
 	u32 count; /* atomic for who only asks whether there are any */
 	struct kvm_coalesced_mmio_zone zone[ZONES_MAX];
 };
@@ -125,8 +123,9 @@ int soft_unregister_coalesced(struct engine_vm *handle,
 
 int soft_coalesced_map(struct soft_vm *vm, void *page)
 {
-	return mmap(page, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
-		    vm->coalesced->fd, 0) == page
+	/* Of a shared mapping, "0 bytes moved" makes a second one. */
+	return mremap(vm->coalesced->ring, 0, 4096,
+		      MREMAP_MAYMOVE | MREMAP_FIXED, page) == page
 		       ? 0
 		       : trace_err(-errno);
 }
@@ -137,7 +136,6 @@ void soft_coalesced_free(struct soft_coalesced *c)
 		return;
 	if (c->ring)
 		(void)munmap(c->ring, 4096); /* our own mapping */
-	fd_close(&c->fd);
 	mutex_release(&c->lock);
 	free(c);
 }
@@ -151,17 +149,14 @@ int soft_coalesced_create(struct soft_coalesced **ret)
 	if (!c)
 		return trace_err(-ENOMEM);
 	mutex_init(&c->lock);
-	c->fd = memfd_create("coalesced-ring", MFD_CLOEXEC);
-	if (c->fd < 0 || ftruncate(c->fd, 4096) < 0)
-		goto fail;
-	page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, c->fd, 0);
-	if (page == MAP_FAILED)
-		goto fail;
+	page = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (page == MAP_FAILED) {
+		err = -errno;
+		soft_coalesced_free(c);
+		return trace_err(err);
+	}
 	c->ring = page;
 	*ret = c;
 	return 0;
-fail:
-	err = -errno;
-	soft_coalesced_free(c);
-	return trace_err(err);
 }

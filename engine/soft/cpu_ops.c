@@ -8,13 +8,23 @@
 #include <sys/random.h>
 
 #include "engine/core/cpuid/cpuid.h"
+#include "engine/soft/code_map.h"
 #include "engine/soft/soft.h"
 
 static void *op_page(void *ctx, gpa_t gpa, bool write)
 {
 	struct soft_vcpu *vcpu = ctx;
+	void *host;
 
-	return soft_page(vcpu->vm, gpa, write);
+	/* Page tables are read all the time, mostly in one slot. */
+	if (!write && gpa - vcpu->slot_gpa < vcpu->slot_size)
+		return (void *)(uintptr_t)(vcpu->slot_hva + gpa - vcpu->slot_gpa);
+	host = soft_page(vcpu->vm, gpa, write);
+	if (!write)
+		soft_slot_note(vcpu, gpa);
+	if (write && host)
+		code_map_written(vcpu->vm, vcpu, (u64)(uintptr_t)host);
+	return host;
 }
 
 /* The page of a LAPIC, or the I/O APIC's window. */
@@ -46,6 +56,7 @@ static bool op_mmio(void *ctx, gpa_t gpa, void *data, u32 size, bool write)
 {
 	struct soft_vcpu *vcpu = ctx;
 
+	translator_fpu_sync(vcpu);
 	if (irqchip_mmio(vcpu, gpa, data, size, write))
 		return true;
 	return write &&
@@ -60,6 +71,7 @@ static bool op_port(void *ctx, u16 port, void *data, u32 size, bool write)
 	u32 value = 0;
 	bool taken = false;
 
+	translator_fpu_sync(vcpu);
 	if (vm->irqchip && !vm->split) {
 		mutex_lock(&vm->irq_lock);
 		if (write) {
@@ -95,6 +107,7 @@ static void op_cpuid(void *ctx, u32 leaf, u32 subleaf, u32 ret_regs[4])
 		.xss = vcpu->cpu.msr.xss,
 	};
 
+	translator_fpu_sync(vcpu);
 	cpuid_query(vcpu->cpuid, vcpu->cpuid_count, &state, leaf, subleaf,
 		    ret_regs);
 }
@@ -104,6 +117,7 @@ static u64 op_cr8_get(void *ctx)
 	struct soft_vcpu *vcpu = ctx;
 	u64 value;
 
+	translator_fpu_sync(vcpu);
 	if (!vcpu->has_lapic)
 		return vcpu->cr8;
 	mutex_lock(&vcpu->vm->irq_lock);
@@ -116,6 +130,7 @@ static void op_cr8_set(void *ctx, u64 tpr)
 {
 	struct soft_vcpu *vcpu = ctx;
 
+	translator_fpu_sync(vcpu);
 	if (!vcpu->has_lapic) {
 		vcpu->cr8 = (u8)tpr;
 		return;
@@ -129,6 +144,7 @@ static void op_exclusive_begin(void *ctx)
 {
 	struct soft_vcpu *vcpu = ctx;
 
+	translator_fpu_sync(vcpu);
 	soft_exclusive_begin(vcpu->vm, vcpu);
 }
 
@@ -141,7 +157,7 @@ static void op_exclusive_end(void *ctx)
 
 static bool op_random(void *ctx, u64 *ret)
 {
-	(void)ctx;
+	translator_fpu_sync(ctx);
 	return getrandom(ret, sizeof(*ret), GRND_NONBLOCK) ==
 	       (ssize_t)sizeof(*ret);
 }
@@ -157,6 +173,7 @@ static int op_hypercall(void *ctx)
 	u64 mask = cpu->code == CODE_64 ? ~0ull : 0xffffffff;
 	u64 number = cpu->gpr[RAX] & mask, result;
 
+	translator_fpu_sync(vcpu);
 	if (cpu->cpl) {
 		result = (u64)-KVM_EPERM;
 	} else if (number == KVM_HC_MAP_GPA_RANGE &&
@@ -179,6 +196,7 @@ static int op_msr_check(void *ctx, u32 index, bool write, u32 reason)
 	struct soft_vcpu *vcpu = ctx;
 	bool to_client = vcpu->vm->user_msr_mask & reason;
 
+	translator_fpu_sync(vcpu);
 	if (reason == KVM_MSR_EXIT_REASON_FILTER) {
 		if (soft_msr_allowed(vcpu->vm, index, write))
 			return X86_OK;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "engine/soft/soft.h"
+#include "engine/soft/ticker.h"
 
 void soft_guest_enter(struct soft_vcpu *vcpu)
 {
@@ -21,8 +22,10 @@ void soft_guest_enter(struct soft_vcpu *vcpu)
 	while (vm->paused)
 		cond_wait(&vm->run_cond, &vm->run_lock);
 	vm->inside++;
-	mutex_unlock(&vm->run_lock);
 	vcpu->inside = true;
+	mutex_unlock(&vm->run_lock);
+	if (vm->ticker)
+		ticker_wake(vm->ticker);
 }
 
 void soft_guest_leave(struct soft_vcpu *vcpu)
@@ -30,8 +33,8 @@ void soft_guest_leave(struct soft_vcpu *vcpu)
 	struct soft_vm *vm = vcpu->vm;
 
 	assert(vcpu->inside);
-	vcpu->inside = false;
 	mutex_lock(&vm->run_lock);
+	vcpu->inside = false;
 	vm->inside--;
 	if (vm->paused && !vm->inside)
 		cond_wake_all(&vm->run_cond);
@@ -43,6 +46,12 @@ void soft_request(struct soft_vcpu *vcpu, u32 request)
 	u64 one = 1;
 
 	__atomic_fetch_or(&vcpu->request, request, __ATOMIC_SEQ_CST);
+	/* No key that any jump in the table has: the next one will not be
+	 * found, and asks. */
+	__atomic_store_n(&vcpu->hot.wanted, 1, __ATOMIC_SEQ_CST);
+	for (u32 i = 0; i < 2; i++)
+		__atomic_store_n(&vcpu->hot.jump_key[i], vcpu->hot.jump_poison,
+				 __ATOMIC_SEQ_CST);
 	/* A full eventfd is as good as a written one. */
 	if (__atomic_load_n(&vcpu->sleeping, __ATOMIC_SEQ_CST))
 		(void)!write(vcpu->wake_fd, &one, sizeof(one));

@@ -9,6 +9,7 @@
 #include "engine/soft/guard.h"
 
 #include <pthread.h>
+#include <ucontext.h>
 
 #include "engine/soft/soft.h"
 
@@ -28,7 +29,7 @@ void soft_guard_leave(void)
  * A signal's disposition belongs to the process, and so does the memory of the
  * one that was there before: set once, before any vCPU runs.
  */
-static struct sigaction previous[2]; /* SIGSEGV, SIGBUS */
+static struct sigaction previous[3]; /* SIGSEGV, SIGBUS, SIGFPE */
 static pthread_once_t installed = PTHREAD_ONCE_INIT;
 
 /* Does this host address belong to a slot? vCPUs are inside: slots hold still. */
@@ -42,7 +43,9 @@ static bool in_slot(const struct soft_vm *vm, u64 address)
 
 static void chain(int signal, siginfo_t *info, void *context)
 {
-	const struct sigaction *action = &previous[signal == SIGBUS];
+	const struct sigaction *action = &previous[signal == SIGBUS   ? 1
+						   : signal == SIGFPE ? 2
+								      : 0];
 
 	if (action->sa_flags & SA_SIGINFO) {
 		action->sa_sigaction(signal, info, context);
@@ -56,13 +59,39 @@ static void chain(int signal, siginfo_t *info, void *context)
 	}
 }
 
+/* The guest's vector registers, if the signal found them in the host's: the
+ * handler runs with others, and nothing returns through it. */
+static void vector_state_keep(struct soft_vcpu *vcpu, const ucontext_t *context)
+{
+	const u8 *from = (const void *)context->uc_mcontext.fpregs;
+	u8 *area = vcpu->cpu.xsave.bytes;
+
+	if (!vcpu->hot.fpu_live)
+		return;
+	vcpu->hot.fpu_live = 0;
+	for (u32 i = 0; i < XSAVE_SIZE; i++)
+		if (i < 6 || i >= 24) /* FOP, FIP, FDP are the engine's */
+			area[i] = from[i];
+}
+
 static void on_fault(int signal, siginfo_t *info, void *context)
 {
 	struct soft_vcpu *vcpu = running_vcpu;
+	greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
+	u64 go_on;
 
-	if (vcpu && vcpu->guarded &&
+	if (vcpu && vcpu->guarded) {
+		go_on = translator_fault(vcpu, (u64)regs[REG_RIP],
+					 (u64)regs[REG_EFL]);
+		if (go_on) {
+			regs[REG_RIP] = (greg_t)go_on;
+			return;
+		}
+	}
+	if (vcpu && vcpu->guarded && signal != SIGFPE &&
 	    in_slot(vcpu->vm, (u64)(uintptr_t)info->si_addr)) {
 		vcpu->guarded = false;
+		vector_state_keep(vcpu, context);
 		siglongjmp(vcpu->guard, 1);
 	}
 	chain(signal, info, context);
@@ -76,6 +105,7 @@ static void install(void)
 
 	(void)sigaction(SIGSEGV, &action, &previous[0]); /* both are legal */
 	(void)sigaction(SIGBUS, &action, &previous[1]);
+	(void)sigaction(SIGFPE, &action, &previous[2]);
 }
 
 int soft_guard_install(void)

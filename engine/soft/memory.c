@@ -84,6 +84,17 @@ void *soft_page(struct soft_vm *vm, gpa_t gpa, bool write)
 	return (void *)(uintptr_t)(slot->hva + (gpa - slot->gpa));
 }
 
+void soft_slot_note(struct soft_vcpu *vcpu, gpa_t gpa)
+{
+	const struct soft_slot *slot = slot_by_gpa(vcpu->vm->slots, gpa);
+
+	if (!slot)
+		return;
+	vcpu->slot_gpa = slot->gpa;
+	vcpu->slot_size = slot->size;
+	vcpu->slot_hva = slot->hva;
+}
+
 static bool memory_copy(struct soft_vm *vm, gpa_t gpa, void *data, u32 size,
 			bool write)
 {
@@ -249,6 +260,9 @@ int soft_set_memory(struct engine_vm *handle,
 		old = vm->slots;
 		vm->slots = next;
 		next = old;
+		for (u32 i = 0; i < SOFT_VCPUS_MAX; i++)
+			if (vm->vcpu[i])
+				vm->vcpu[i]->slot_size = 0;
 		soft_request_all(vm, REQUEST_FLUSH);
 		soft_exclusive_end(vm, NULL);
 		free(unused);

@@ -140,6 +140,7 @@ int soft_msr_read(void *ctx, u32 index, u64 *ret)
 	struct soft_vcpu *vcpu = ctx;
 	u64 *slot;
 
+	translator_fpu_sync(vcpu);
 	assert(vcpu);
 	if (is_x2apic(index))
 		return x2apic_access(vcpu, index, ret, false) ? X86_OK
@@ -167,6 +168,7 @@ int soft_msr_write(void *ctx, u32 index, u64 value)
 {
 	struct soft_vcpu *vcpu = ctx;
 
+	translator_fpu_sync(vcpu);
 	assert(vcpu);
 	if (is_x2apic(index))
 		return x2apic_access(vcpu, index, &value, true) ? X86_OK

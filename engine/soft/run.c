@@ -12,10 +12,16 @@
  * handlers run when run() restores the mask on its way out, as the kernel runs
  * them on the way out of its ioctl. [KVM-API 4.10 "KVM_RUN"]
  */
+#include "engine/soft/run.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
+#include <asm/prctl.h>
+#include <sys/auxv.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "engine/core/decode/id.h"
 #include "engine/core/exception/exception.h"
@@ -28,6 +34,7 @@
 #include "engine/soft/soft.h"
 #include "engine/soft/thunk/thunk.h"
 
+#define HWCAP2_FSGSBASE	 2
 #define BUDGET		 1024 /* blocks between two looks at clock and signals */
 #define PAUSES_PER_YIELD 64
 
@@ -38,6 +45,7 @@ int soft_pause(struct x86_cpu *cpu, const struct insn *in)
 	(void)in;
 	if (++vcpu->pauses >= PAUSES_PER_YIELD) {
 		vcpu->pauses = 0;
+		translator_fpu_sync(vcpu);
 		soft_guest_leave(vcpu);
 		(void)sched_yield(); /* cannot fail on Linux */
 		soft_guest_enter(vcpu);
@@ -121,7 +129,7 @@ static int step_run(struct x86_cpu *cpu)
 	return debug_step_end(cpu, &step, &in, rc);
 }
 
-static int block_step(struct soft_vcpu *vcpu)
+int soft_block_step(struct soft_vcpu *vcpu)
 {
 	struct x86_cpu *cpu = &vcpu->cpu;
 	const struct block *block;
@@ -142,11 +150,27 @@ static int block_step(struct soft_vcpu *vcpu)
 	return block_run(cpu, block);
 }
 
+int soft_insn_step(struct soft_vcpu *vcpu)
+{
+	struct x86_cpu *cpu = &vcpu->cpu;
+	struct insn in;
+	int rc;
+
+	translator_fpu_sync(vcpu);
+	cpu->insn_len = 0;
+	rc = insn_fetch(cpu, &in);
+	if (rc)
+		return rc;
+	cpu->code_host = code_page(cpu);
+	return insn_run(cpu, &in);
+}
+
 /* After anything but a plain step. 1: go on; else run()'s result. */
 static int step_over(struct soft_vcpu *vcpu, int rc)
 {
 	struct x86_cpu *cpu = &vcpu->cpu;
 
+	translator_fpu_sync(vcpu);
 	if (cpu->stop & STOP_LOG && rc != X86_NEED)
 		external_clear(cpu);
 	cpu->stop = 0;
@@ -202,7 +226,8 @@ static int run_loop(struct soft_vcpu *vcpu)
 			if (vcpu->budget <= 0)
 				vcpu->budget = BUDGET;
 		}
-		rc = block_step(vcpu);
+		rc = vcpu->translator ? translator_step(vcpu->translator)
+				      : soft_block_step(vcpu);
 		rc = likely((u32)rc <= X86_BRANCH && !vcpu->cpu.stop)
 			     ? 1
 			     : step_over(vcpu, rc);
@@ -299,15 +324,36 @@ static int run_guarded(struct soft_vcpu *vcpu)
 	return run_loop(vcpu);
 }
 
+/* Generated code finds its vCPU there; the client's value comes back after. */
+static u64 gs_base_swap(u64 base)
+{
+	u64 old;
+
+	if (getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE) {
+		__asm__ volatile("rdgsbase %0\n\twrgsbase %1"
+				 : "=&r"(old)
+				 : "r"(base));
+		return old;
+	}
+	/* Cannot fail: the calls exist, the values were in the register. */
+	(void)syscall(SYS_arch_prctl, ARCH_GET_GS, &old);
+	(void)syscall(SYS_arch_prctl, ARCH_SET_GS, base);
+	return old;
+}
+
 int soft_run(struct engine_vcpu *handle)
 {
 	struct soft_vcpu *vcpu = soft_vcpu(handle);
 	u32 mxcsr = thunk_mxcsr_save();
+	volatile u64 gs_base; /* lives across siglongjmp, as rc does */
 	sigset_t old;
 	volatile int rc; /* lives across siglongjmp */
 
 	mutex_lock(&vcpu->lock);
 	signals_block(vcpu, &old);
+	gs_base = gs_base_swap((u64)(uintptr_t)&vcpu->cpu);
+	if (vcpu->translator)
+		translator_begin(vcpu->translator);
 	if (!vcpu->has_lapic)
 		vcpu->cr8 = (u8)(handle->run->cr8 & 15);
 	soft_guest_enter(vcpu);
@@ -320,11 +366,16 @@ int soft_run(struct engine_vcpu *handle)
 			soft_exclusive_end(vcpu->vm, vcpu);
 		external_clear(&vcpu->cpu);
 		vcpu->cpu.stop = 0;
-		RIP(&vcpu->cpu) -= vcpu->cpu.insn_len; /* it did not happen */
+		if (vcpu->inside_code)
+			translator_abandon(vcpu->translator);
+		else /* it did not happen */
+			RIP(&vcpu->cpu) -= vcpu->cpu.insn_len;
 		rc = -EFAULT;
 	}
 	vcpu->guarded = false;
+	translator_fpu_sync(vcpu);
 	soft_guard_leave();
+	(void)gs_base_swap(gs_base);
 	if (vcpu->inside)
 		soft_guest_leave(vcpu);
 	run_epilogue(vcpu);

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "engine/core/exec/exec.h"
 #include "engine/core/paging/paging.h"
+#include "engine/soft/code_map.h"
 #include "engine/soft/soft.h"
 
 static void request_clear(struct soft_vcpu *vcpu, u32 bits)
@@ -150,6 +151,10 @@ void soft_sync(struct soft_vcpu *vcpu)
 		request_clear(vcpu, REQUEST_FLUSH);
 		tlb_flush(&vcpu->cpu, true);
 	}
+	if (request & REQUEST_CODE) {
+		request_clear(vcpu, REQUEST_CODE);
+		code_map_serve(vcpu);
+	}
 }
 
 /*
@@ -266,6 +271,9 @@ static int inject(struct soft_vcpu *vcpu)
 
 		vcpu->irq_waits = false;
 		request_keep(vcpu, REQUEST_EVENT, true);
+		/* It may tell of code that the client put into memory. */
+		if (vcpu->translator)
+			translator_begin(vcpu->translator);
 		if (vector >= 0)
 			return delivered(vcpu,
 					 interrupt_deliver(cpu, (u8)vector));
@@ -298,8 +306,11 @@ int soft_service(struct soft_vcpu *vcpu)
 	u32 request = __atomic_load_n(&vcpu->request, __ATOMIC_RELAXED);
 	int rc;
 
+	translator_fpu_sync(vcpu);
 	if (vcpu->budget <= 0 || (request & REQUEST_POLL)) {
 		request_clear(vcpu, REQUEST_POLL);
+		if (vcpu->translator) /* nor may code stay old for long */
+			translator_begin(vcpu->translator);
 		if (soft_signal_pending(vcpu)) {
 			vcpu->vcpu.run->exit_reason = KVM_EXIT_INTR;
 			return -EINTR;

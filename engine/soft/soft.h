@@ -27,6 +27,7 @@
 #include "engine/core/irqchip/irqchip.h"
 #include "engine/core/x86.h"
 #include "engine/engine.h"
+#include "engine/soft/translate/translate.h"
 
 #define SOFT_VCPUS_MAX	       255
 #define SOFT_SLOTS_MAX	       512
@@ -37,6 +38,7 @@
 #define SOFT_RUN_PAGES	       3 /* kvm_run, PIO data, coalesced ring */
 #define SOFT_PIO_OFFSET	       4096
 #define SOFT_RING_OFFSET       (KVM_COALESCED_MMIO_PAGE_OFFSET * 4096)
+#define SOFT_DROPS_MAX	       64
 
 struct soft_engine {
 	struct engine engine;
@@ -47,6 +49,8 @@ struct soft_engine {
 	u64 features[CPUID_FEATURE_WORDS]; /* what the host can run */
 	struct x86_ops ops;   /* soft_cpu_ops and this host's vector unit */
 	struct fpu_host *fpu; /* owned */
+	u32 tier;	      /* the highest to be used: 0 or 1 */
+	struct translate_options translate;
 };
 
 /* --- guest memory --- */
@@ -84,6 +88,8 @@ struct soft_irqfd {
 
 struct soft_vcpu;
 struct soft_coalesced;
+struct code_map;
+struct ticker;
 
 struct soft_msr_filter {
 	bool deny_default;
@@ -131,6 +137,10 @@ struct soft_vm {
 	u64 exit_hypercalls; /* KVM_CAP_EXIT_HYPERCALL */
 	bool exception_payload;
 	struct soft_msr_filter *filter; /* owned; NULL: none */
+
+	struct code_map *code_map; /* owned; NULL: nothing is translated */
+	bool writes_told;      /* the client tells of every write to memory */
+	struct ticker *ticker; /* owned; NULL: tier 0 counts blocks */
 };
 
 /* vcpu.request: looked at before each block. */
@@ -146,6 +156,7 @@ enum {
 	REQUEST_WINDOW = 1 << 8, /* something waits for IF or the shadow */
 	REQUEST_POLL = 1 << 9,	 /* look at the clock and for signals now */
 	REQUEST_TRIPLE = 1 << 10,
+	REQUEST_CODE = 1 << 11, /* translations to drop, writes to forget */
 };
 
 struct block_cache;
@@ -161,7 +172,13 @@ struct soft_vcpu {
 	int wake_fd;   /* owned: eventfd */
 	u32 mp_state;  /* KVM_MP_STATE_*; the vcpu's thread */
 	s32 budget;    /* blocks until the next look at the clock */
-	struct block_cache *blocks; /* owned */
+	struct block_cache *blocks;    /* owned */
+	struct translator *translator; /* owned; NULL: tier 0 alone */
+	/* The slot last read from; nothing when slots change. */
+	u64 slot_gpa, slot_size, slot_hva;
+	bool inside_code; /* generated code, or what it called, runs */
+	u32 drop_count;	  /* code_map's lock; over the maximum: everything */
+	u64 drop[SOFT_DROPS_MAX]; /* host pages whose translations must go */
 
 	struct lapic lapic;
 	bool has_lapic;
@@ -199,6 +216,7 @@ struct soft_vcpu {
 	bool inside; /* counted in vm.inside */
 	bool exclusive_held;
 	u32 pauses; /* PAUSE instructions since the last yield */
+	struct tr_hot hot;
 };
 
 enum soft_pending {
@@ -239,6 +257,8 @@ int soft_clear_dirty_log(struct engine_vm *vm,
 void soft_slots_free(struct soft_slots *slots);
 /* x86_ops.page. Inside guest code, or with vm.lock. */
 void *soft_page(struct soft_vm *vm, gpa_t gpa, bool write);
+/* The slot of gpa is this vCPU's to find pages in, until slots change. */
+void soft_slot_note(struct soft_vcpu *vcpu, gpa_t gpa);
 /* Writes guest memory by guest-physical address; false: no memory there. */
 bool soft_memory_write(struct soft_vm *vm, gpa_t gpa, const void *data,
 		       u32 size);

@@ -35,7 +35,7 @@ static struct engine *engine_once(void)
 	if (!engine) {
 		struct sigaction action = {.sa_handler = nothing};
 
-		if (engine_soft_open(&engine, NULL) ||
+		if (engine_soft_open(NULL, &engine, NULL) ||
 		    sigaction(SIGUSR2, &action, NULL))
 			abort();
 	}

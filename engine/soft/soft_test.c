@@ -31,7 +31,7 @@ static void machine(const void *code, u32 size)
 		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	check(ram != MAP_FAILED);
 	region.userspace_addr = (u64)(uintptr_t)ram;
-	check_eq(engine_soft_open(&engine, NULL), 0);
+	check_eq(engine_soft_open(NULL, &engine, NULL), 0);
 	check_eq(engine->ops->create_vm(engine, 0, &vm), 0);
 	check_eq(vm->ops->set_user_memory_region(vm, &region), 0);
 	check_eq(vm->ops->create_vcpu(vm, 0, &vcpu), 0);

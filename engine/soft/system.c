@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/str.h"
 #include "engine/core/msr/msr.h"
 #include "engine/soft/soft.h"
 #include "engine/soft/thunk/thunk.h"
@@ -248,7 +249,69 @@ static u64 host_arch_capabilities(void)
 	return bits;
 }
 
-int engine_soft_open(struct engine **ret, struct fault *fault)
+static int option_number(struct str value, u64 min, u64 max, u64 *ret)
+{
+	int err = str_parse_size(value, ret);
+
+	if (!err && (*ret < min || *ret > max))
+		err = trace_err(-EINVAL);
+	return err;
+}
+
+/* One word of the options. */
+static int option_take(struct soft_engine *soft, struct str word)
+{
+	struct translate_options *options = &soft->translate;
+	struct str name;
+	u64 value = 0;
+	int err;
+
+	if (str_eq_c(word, "kick")) {
+		options->stress_kick = true;
+		return 0;
+	}
+	if (str_eq_c(word, "flush")) {
+		options->stress_flush = true;
+		return 0;
+	}
+	if (!str_split(&word, '=', &name))
+		return trace_err(-EINVAL);
+	if (str_eq_c(name, "tier")) {
+		err = option_number(word, 0, 1, &value);
+		soft->tier = (u32)value;
+	} else if (str_eq_c(name, "threshold")) {
+		err = option_number(word, 1, 200, &value);
+		options->threshold = (u32)value;
+	} else if (str_eq_c(name, "verify")) {
+		err = option_number(word, 0, 1000000000, &value);
+		options->verify_every = (u32)value;
+	} else if (str_eq_c(name, "cache")) {
+		err = option_number(word, 64 * KiB, 64 * MiB, &value);
+		options->cache_bytes = value & ~4095ull;
+	} else {
+		err = trace_err(-EINVAL);
+	}
+	return err;
+}
+
+static int options_take(struct soft_engine *soft, const char *text,
+			struct fault *fault)
+{
+	struct str rest = str_of(text), word;
+
+	while (str_split(&rest, ',', &word))
+		if (option_take(soft, word))
+			return fault_set(fault, FAULT_INVALID,
+					 trace_err(-EINVAL),
+					 "'%.*s' is no option of the software "
+					 "engine: tier=, threshold=, verify=, "
+					 "cache=, kick, flush",
+					 (int)word.size, word.data);
+	return 0;
+}
+
+int engine_soft_open(const char *options, struct engine **ret,
+		     struct fault *fault)
 {
 	struct soft_engine *soft = calloc(1, sizeof(*soft));
 	struct cpuid_host host = {.cpuid = host_cpuid,
@@ -261,6 +324,14 @@ int engine_soft_open(struct engine **ret, struct fault *fault)
 	if (!soft)
 		return fault_set(fault, FAULT_NO_MEMORY, trace_err(-ENOMEM),
 				 "no memory for the software engine");
+	soft->tier = 1;
+	if (options) {
+		err = options_take(soft, options, fault);
+		if (err) {
+			free(soft);
+			return err;
+		}
+	}
 	err = soft_guard_install();
 	if (!err)
 		err = thunk_host_create(&soft->fpu);

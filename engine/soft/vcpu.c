@@ -36,6 +36,7 @@ static void pages_unmap(void *at, size_t bytes)
 static void parts_free(struct soft_vcpu *vcpu)
 {
 	block_cache_free(vcpu->blocks);
+	translator_free(vcpu->translator);
 	for (u32 i = 0; i < TLB_CLASSES; i++)
 		pages_unmap(vcpu->cpu.tlbs[i], sizeof(struct x86_tlb));
 	pages_unmap(vcpu->vcpu.run, SOFT_RUN_PAGES * 4096);
@@ -82,6 +83,10 @@ static bool parts_make(struct soft_vcpu *vcpu)
 		if (!vcpu->cpu.tlbs[i])
 			return false;
 	}
+	/* Without executable memory tier 0 goes on alone. */
+	if (vcpu->vm->code_map)
+		vcpu->translator =
+			translator_create(vcpu, &vcpu->vm->engine->translate);
 	return vcpu->wake_fd >= 0 && vcpu->vcpu.run && vcpu->blocks;
 }
 
@@ -97,6 +102,8 @@ static void features_apply(struct soft_vcpu *vcpu)
 	extended = cpuid_find(vcpu->cpuid, vcpu->cpuid_count, 0x80000001, 0);
 	cpu->pages_1g = extended && (extended->edx & CPUID_X1_EDX_PDPE1GB);
 	block_cache_clear(vcpu->blocks);
+	if (vcpu->translator)
+		translator_clear(vcpu->translator);
 	tlb_flush(cpu, true);
 	x86_mode_update(cpu);
 	if (!vcpu->has_lapic)

@@ -7,10 +7,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <x86intrin.h>
+#include <x86gprintrin.h>
 
+#include "engine/soft/code_map.h"
 #include "engine/soft/soft.h"
 #include "engine/soft/system.h"
+#include "engine/soft/ticker.h"
 
 #define MSR_REASONS                                                \
 	(KVM_MSR_EXIT_REASON_INVAL | KVM_MSR_EXIT_REASON_UNKNOWN | \
@@ -30,10 +32,12 @@ static void vm_free(struct engine_vm *handle)
 	struct soft_vm *vm = soft_vm(handle);
 
 	assert(vm->vcpu_count == 0);
+	ticker_free(vm->ticker);
 	soft_eventfd_release(vm);
 	soft_irq_release(vm);
 	soft_slots_free(vm->slots);
 	soft_coalesced_free(vm->coalesced);
+	code_map_free(vm->code_map);
 	filter_free(vm->filter);
 	cond_release(&vm->run_cond);
 	mutex_release(&vm->run_lock);
@@ -69,6 +73,17 @@ int soft_vm_create(struct soft_engine *engine, struct engine_vm **ret)
 	vm->tsc_khz = engine->tsc_khz;
 	vm->tsc_offset_first = -__rdtsc(); /* TSCs start at zero, together */
 	soft_clock_start(vm, 0);
+	if (engine->tier == 0) {
+		*ret = &vm->vm;
+		return 0;
+	}
+	err = code_map_create(&vm->code_map);
+	if (!err)
+		err = ticker_create(vm, &vm->ticker);
+	if (err) {
+		vm_free(&vm->vm);
+		return err;
+	}
 	*ret = &vm->vm;
 	return 0;
 }
@@ -155,12 +170,30 @@ static int vm_create_vcpu(struct engine_vm *handle, u32 id,
 	return soft_vcpu_create(soft_vm(handle), id, ret);
 }
 
-/* Blocks are compared with memory each time they run: nothing to do. */
+/*
+ * Translations of these pages go, on every vCPU, before this returns. Tier 0
+ * compares its blocks with memory each time they run and needs no telling.
+ */
 static void vm_memory_written(struct engine_vm *handle, u64 gpa, u64 size)
 {
-	(void)handle;
-	(void)gpa;
-	(void)size;
+	struct soft_vm *vm = soft_vm(handle);
+	u64 first = gpa & ~4095ull, last = gpa + size;
+
+	if (!size)
+		vm->writes_told = true;
+	if (!vm->code_map || !size)
+		return;
+	mutex_lock(&vm->lock);
+	for (u64 page = first; page < last; page += 4096) {
+		void *host = soft_page(vm, page, false);
+
+		if (!host || !code_map_holds(vm->code_map, (u64)(uintptr_t)host))
+			continue;
+		soft_exclusive_begin(vm, NULL);
+		code_map_written(vm, NULL, (u64)(uintptr_t)host);
+		soft_exclusive_end(vm, NULL);
+	}
+	mutex_unlock(&vm->lock);
 }
 
 /* Three pages that VT-x would need; here they are never used. */

@@ -284,6 +284,7 @@ static int create_vm(struct machine *m, struct fault *fault)
 				 "the engine cannot set up the VM");
 	m->mem.written = memory_written;
 	m->mem.written_ctx = m;
+	m->vm->ops->memory_written(m->vm, 0, 0); /* and all of them are told */
 	return 0;
 }
 

@@ -138,5 +138,8 @@
 #define CPUID_X8_EBX_VIRT_SSBD	     CPUID_BIT(25)
 
 #define CPUID_X21_EAX_LFENCE_SERIALIZING CPUID_BIT(2)
+#define CPUID_X21_EAX_SRSO_NO		 (1u << 29)
+#define CPUID_X21_ECX_TSA_SQ_NO		 (1u << 1)
+#define CPUID_X21_ECX_TSA_L1_NO		 (1u << 2)
 
 #endif

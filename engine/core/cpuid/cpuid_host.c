@@ -448,8 +448,13 @@ static void add_extended(struct cpuid_list *list, const struct cpuid_host *host)
 		add_caches(list, host, 0x8000001du);
 	for (u32 i = 0; i < CPUID_REGS; i++)
 		regs[i] = 0;
-	/* LFENCE holds back what follows: the engine runs in program order. */
-	regs[CPUID_EAX] = CPUID_X21_EAX_LFENCE_SERIALIZING;
+	/* LFENCE holds back what follows: the engine runs in program order. And
+	 * a guest's own measures against speculative returns and stale buffers
+	 * cost much and do nothing where its code is rewritten
+	 * (docs/decisions/0013). */
+	regs[CPUID_EAX] = CPUID_X21_EAX_LFENCE_SERIALIZING |
+			  CPUID_X21_EAX_SRSO_NO;
+	regs[CPUID_ECX] = CPUID_X21_ECX_TSA_SQ_NO | CPUID_X21_ECX_TSA_L1_NO;
 	add_plain(list, 0x80000021u, regs);
 }
 

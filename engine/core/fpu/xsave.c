@@ -291,7 +291,7 @@ static int xrstor_common(struct x86_cpu *cpu, const struct insn *in,
 	u64 rfbm = xsave_rfbm(cpu);
 	struct restore r;
 	u32 seg = insn_fault_seg(in);
-	gva_t area;
+	gva_t area = 0;
 	bool mxcsr;
 	int rc = xsave_gate(cpu, supervisor);
 

@@ -136,10 +136,32 @@ static int piece_read(struct x86_cpu *cpu, const struct page_ref *page,
 	return X86_OK;
 }
 
+static void write_note(struct x86_cpu *cpu, u8 *host, u32 size)
+{
+	struct x86_write_log *log = cpu->write_log;
+
+	if (likely(!log))
+		return;
+	for (u32 part; size; size -= part, host += part) {
+		struct x86_write *write = &log->write[log->count];
+
+		part = MIN(size, (u32)WRITE_LOG_BYTES);
+		if (log->count == WRITE_LOG_MAX) {
+			log->full = true;
+			return;
+		}
+		log->count++;
+		write->host = host;
+		write->size = part;
+		__builtin_memcpy(write->old, host, part);
+	}
+}
+
 static int piece_write(struct x86_cpu *cpu, const struct page_ref *page,
 		       const u8 *data, u32 size)
 {
 	if (page->host) {
+		write_note(cpu, page->host, size);
 		copy_once(page->host, data, size);
 		note_store(cpu, (u64)(uintptr_t)page->host);
 		return X86_OK;
@@ -368,8 +390,10 @@ int rmw_begin(struct x86_cpu *cpu, const struct insn *in, u64 offset, u32 size,
 	if (rc)
 		return rc;
 	ret->host = pieces.page[0].host;
-	if (!split && pieces.count == 1 && ret->host)
+	if (!split && pieces.count == 1 && ret->host) {
+		write_note(cpu, ret->host, size);
 		return X86_OK;
+	}
 	ret->copied = true;
 	ret->exclusive = locked;
 	ret->host = ret->copy;

@@ -23,7 +23,7 @@ struct walk {
 	bool user;	 /* all levels U/S */
 	bool executable; /* no level NX */
 	bool global;
-	bool dirty; /* D is set: a write needs no further walk */
+	bool dirty;  /* D is set: a write needs no further walk */
 	bool waited; /* the other vCPUs were stopped on the way */
 };
 

@@ -40,6 +40,7 @@ void tlb_flush_page(struct x86_cpu *cpu, gva_t address)
 {
 	u32 half = (u32)(address >> 63);
 
+	cpu->tlb_page_flushes[half]++;
 	if (address >= cpu->large_first[half] &&
 	    address <= cpu->large_last[half]) {
 		half_flush(cpu, half);
@@ -89,6 +90,18 @@ static bool may_read(const struct x86_cpu *cpu, u32 class,
 	       !(cpu->cr4 & CR4_SMAP);
 }
 
+static void writer_note(struct x86_cpu *cpu, struct x86_tlb_entry *entry)
+{
+	struct x86_writers *writers = cpu->writers;
+
+	if (!writers)
+		return;
+	if (writers->count < WRITERS_MAX)
+		writers->entry[writers->count] = entry;
+	if (writers->count <= WRITERS_MAX)
+		writers->count++;
+}
+
 static void entry_install(struct x86_cpu *cpu, u32 class, gva_t page,
 			  u32 access, const struct walk *walk, const void *host)
 {
@@ -96,7 +109,7 @@ static void entry_install(struct x86_cpu *cpu, u32 class, gva_t page,
 	u64 tag = page | cpu->tlb_generation[page >> 63];
 	u64 delta = (u64)(uintptr_t)host - page;
 
-	if (class == TLB_ALIGN)
+	if (class >= TLB_ALIGN)
 		return;
 	if (entry->host != delta ||
 	    (entry->read_tag != tag && entry->exec_tag != tag &&
@@ -106,8 +119,10 @@ static void entry_install(struct x86_cpu *cpu, u32 class, gva_t page,
 		entry->exec_tag = tag;
 	else if (may_read(cpu, class, walk) && !page_watched(cpu, page)) {
 		entry->read_tag = tag;
-		if (access & WALK_WRITE)
+		if (access & WALK_WRITE) {
 			entry->write_tag = tag;
+			writer_note(cpu, entry);
+		}
 	}
 	if ((page >> 63) && !walk->global)
 		cpu->upper_half_local = true;

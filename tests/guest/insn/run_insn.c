@@ -489,7 +489,7 @@ static void add_ways(struct runner *r)
 
 	add_way(r, err, way, &fault);
 	r->native = way;
-	if (engine_soft_open(&r->soft, &fault) == 0) {
+	if (engine_soft_open(NULL, &r->soft, &fault) == 0) {
 		add_guests(r, r->soft, false);
 	} else {
 		fault_print(&fault, "FAIL run_insn: soft");

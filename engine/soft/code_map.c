@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* See code_map.h. */
+#include "engine/soft/code_map.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "engine/soft/translate/translate.h"
+
+#define REGION_SHIFT 30
+#define REGION_PAGES (1u << (REGION_SHIFT - 12))
+#define REGIONS	     (1u << (47 - REGION_SHIFT))
+#define PAGE_CODE    0x80u /* holds translated code */
+#define PAGE_WRITES  0x7fu /* how often it was written while it did */
+#define WRITES_MAX   100
+
+struct code_map {
+	struct mutex lock;
+	u8 *region[REGIONS]; /* owned; set once, under the lock */
+};
+
+int code_map_create(struct code_map **ret)
+{
+	struct code_map *map = calloc(1, sizeof(*map));
+
+	if (!map)
+		return trace_err(-ENOMEM);
+	mutex_init(&map->lock);
+	*ret = map;
+	return 0;
+}
+
+void code_map_free(struct code_map *map)
+{
+	if (!map)
+		return;
+	for (u32 i = 0; i < REGIONS; i++)
+		free(map->region[i]);
+	mutex_release(&map->lock);
+	free(map);
+}
+
+/* The page's entry; NULL: there is none yet. */
+static u8 *entry_find(struct code_map *map, u64 host_page)
+{
+	u8 *region;
+
+	if (host_page >> 47)
+		return NULL;
+	region = __atomic_load_n(&map->region[host_page >> REGION_SHIFT],
+				 __ATOMIC_ACQUIRE);
+	return region ? &region[host_page >> 12 & (REGION_PAGES - 1)] : NULL;
+}
+
+/* NULL: no memory. */
+static u8 *entry_make(struct code_map *map, u64 host_page)
+{
+	u8 **region, *made;
+
+	if (host_page >> 47)
+		return NULL;
+	region = &map->region[host_page >> REGION_SHIFT];
+	mutex_lock(&map->lock);
+	if (!*region) {
+		made = calloc(1, REGION_PAGES);
+		__atomic_store_n(region, made, __ATOMIC_RELEASE);
+	}
+	mutex_unlock(&map->lock);
+	return entry_find(map, host_page);
+}
+
+bool code_map_protect(struct soft_vcpu *vcpu, u64 host_page)
+{
+	struct soft_vm *vm = vcpu->vm;
+	u8 *entry = entry_find(vm->code_map, host_page);
+	bool alone = vm->vcpu_count == 1;
+
+	if (!entry) {
+		translator_fpu_sync(vcpu);
+		entry = entry_make(vm->code_map, host_page);
+	}
+	if (!entry)
+		return false;
+	if (likely(*entry & PAGE_CODE))
+		return true;
+	if ((*entry & PAGE_WRITES) >= WRITES_MAX)
+		return false;
+	if (alone) {
+		__atomic_fetch_or(entry, PAGE_CODE, __ATOMIC_SEQ_CST);
+		translator_forget_writes(vcpu->translator);
+		return true;
+	}
+	translator_fpu_sync(vcpu);
+	soft_exclusive_begin(vm, vcpu);
+	__atomic_fetch_or(entry, PAGE_CODE, __ATOMIC_SEQ_CST);
+	soft_request_all(vm, REQUEST_CODE);
+	soft_exclusive_end(vm, vcpu);
+	return false;
+}
+
+bool code_map_holds(struct code_map *map, u64 host_page)
+{
+	u8 *entry = entry_find(map, host_page);
+
+	return entry && (*entry & PAGE_CODE);
+}
+
+/* map.lock held. */
+static void drop_ask(struct soft_vcpu *vcpu, u64 host_page)
+{
+	if (vcpu->drop_count < SOFT_DROPS_MAX)
+		vcpu->drop[vcpu->drop_count] = host_page;
+	if (vcpu->drop_count <= SOFT_DROPS_MAX)
+		vcpu->drop_count++;
+}
+
+void code_map_written(struct soft_vm *vm, struct soft_vcpu *self, u64 host_page)
+{
+	u8 *entry = vm->code_map ? entry_find(vm->code_map, host_page) : NULL;
+	u8 old;
+
+	if (likely(!entry || !(*entry & PAGE_CODE)))
+		return;
+	if (self)
+		translator_fpu_sync(self);
+	mutex_lock(&vm->code_map->lock);
+	old = *entry;
+	if (old & PAGE_CODE) {
+		u8 writes = (u8)MIN((old & PAGE_WRITES) + 1u, (u32)WRITES_MAX);
+
+		__atomic_store_n(entry, writes, __ATOMIC_SEQ_CST);
+		for (u32 i = 0; i < SOFT_VCPUS_MAX; i++)
+			if (vm->vcpu[i] && vm->vcpu[i] != self)
+				drop_ask(vm->vcpu[i], host_page);
+	}
+	mutex_unlock(&vm->code_map->lock);
+	for (u32 i = 0; i < SOFT_VCPUS_MAX; i++)
+		if (vm->vcpu[i] && vm->vcpu[i] != self)
+			soft_request(vm->vcpu[i], REQUEST_CODE);
+	if (self && self->translator) {
+		translator_drop_page(self->translator, host_page);
+		self->cpu.stop |= STOP_CODE_WRITTEN;
+	}
+}
+
+void code_map_serve(struct soft_vcpu *vcpu)
+{
+	struct translator *tr = vcpu->translator;
+	struct code_map *map = vcpu->vm->code_map;
+
+	if (!tr || !map)
+		return;
+	translator_forget_writes(tr);
+	mutex_lock(&map->lock);
+	if (vcpu->drop_count > SOFT_DROPS_MAX)
+		translator_clear(tr);
+	else
+		for (u32 i = 0; i < vcpu->drop_count; i++)
+			translator_drop_page(tr, vcpu->drop[i]);
+	vcpu->drop_count = 0;
+	mutex_unlock(&map->lock);
+}

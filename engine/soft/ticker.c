@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* See ticker.h. */
+#include "engine/soft/ticker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/clock.h"
+
+#define IDLE_ROUNDS 8 /* periods without anybody inside before it sleeps */
+
+struct ticker {
+	struct soft_vm *vm; /* borrowed: outlives this */
+	struct thread thread;
+	struct mutex lock;
+	struct cond cond;
+	bool stop;    /* lock */
+	u32 sleeping; /* atomic; set and cleared under the lock */
+};
+
+static bool tick(struct soft_vm *vm)
+{
+	bool any = false;
+
+	/* vCPUs join and leave with all outside; a slot that is set stays. */
+	mutex_lock(&vm->run_lock);
+	if (vm->inside) {
+		for (u32 i = 0; i < SOFT_VCPUS_MAX; i++)
+			if (vm->vcpu[i] && vm->vcpu[i]->inside)
+				soft_request(vm->vcpu[i], REQUEST_POLL);
+		any = true;
+	}
+	mutex_unlock(&vm->run_lock);
+	return any;
+}
+
+static void period_sleep(void)
+{
+	struct timespec time = {.tv_nsec = TICKER_PERIOD_NS};
+
+	(void)nanosleep(&time, NULL); /* too short a sleep harms nobody */
+}
+
+static bool anybody_inside(struct soft_vm *vm)
+{
+	bool any;
+
+	mutex_lock(&vm->run_lock);
+	any = vm->inside;
+	mutex_unlock(&vm->run_lock);
+	return any;
+}
+
+static bool sleep_until_woken(struct ticker *ticker)
+{
+	bool stop;
+
+	mutex_lock(&ticker->lock);
+	__atomic_store_n(&ticker->sleeping, 1, __ATOMIC_SEQ_CST);
+	/* Who came in before it could see us asleep shows here. */
+	while (!ticker->stop && !anybody_inside(ticker->vm))
+		cond_wait(&ticker->cond, &ticker->lock);
+	__atomic_store_n(&ticker->sleeping, 0, __ATOMIC_SEQ_CST);
+	stop = ticker->stop;
+	mutex_unlock(&ticker->lock);
+	return !stop;
+}
+
+static void ticker_run(void *ctx)
+{
+	struct ticker *ticker = ctx;
+	u32 idle = 0;
+
+	do {
+		for (idle = 0; idle < IDLE_ROUNDS; idle++) {
+			period_sleep();
+			if (tick(ticker->vm))
+				idle = 0;
+			if (__atomic_load_n(&ticker->stop, __ATOMIC_RELAXED))
+				return;
+		}
+	} while (sleep_until_woken(ticker));
+}
+
+int ticker_create(struct soft_vm *vm, struct ticker **ret)
+{
+	struct ticker *ticker = calloc(1, sizeof(*ticker));
+	int err;
+
+	if (!ticker)
+		return trace_err(-ENOMEM);
+	ticker->vm = vm;
+	mutex_init(&ticker->lock);
+	cond_init(&ticker->cond);
+	err = thread_start(&ticker->thread, "keel-ticker", ticker_run, ticker);
+	if (err) {
+		cond_release(&ticker->cond);
+		mutex_release(&ticker->lock);
+		free(ticker);
+		return err;
+	}
+	*ret = ticker;
+	return 0;
+}
+
+void ticker_free(struct ticker *ticker)
+{
+	if (!ticker)
+		return;
+	mutex_lock(&ticker->lock);
+	__atomic_store_n(&ticker->stop, true, __ATOMIC_RELAXED);
+	cond_wake_one(&ticker->cond);
+	mutex_unlock(&ticker->lock);
+	thread_join(&ticker->thread);
+	cond_release(&ticker->cond);
+	mutex_release(&ticker->lock);
+	free(ticker);
+}
+
+void ticker_wake(struct ticker *ticker)
+{
+	if (likely(!__atomic_load_n(&ticker->sleeping, __ATOMIC_SEQ_CST)))
+		return;
+	mutex_lock(&ticker->lock);
+	cond_wake_one(&ticker->cond);
+	mutex_unlock(&ticker->lock);
+}

@@ -1,0 +1,571 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Running units: finding the one at RIP, making it when it is hot, entering,
+ * and what becomes of the ways out.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+
+#include "engine/core/decode/row.h"
+#include "engine/core/paging/mem.h"
+#include "engine/core/paging/paging.h"
+#include "engine/core/paging/tlb.h"
+#include "engine/soft/code_map.h"
+#include "engine/soft/run.h"
+#include "engine/soft/translate/inside.h"
+
+struct translator *translator_create(struct soft_vcpu *vcpu,
+				     const struct translate_options *options)
+{
+	struct translator *tr = calloc(1, sizeof(*tr));
+
+	if (!tr)
+		return NULL;
+	tr->making = malloc(sizeof(*tr->making));
+	tr->vcpu = vcpu;
+	if (options)
+		tr->options = *options;
+	if (!tr->options.threshold)
+		tr->options.threshold = THRESHOLD;
+	if (!tr->making || !cache_create(tr) ||
+	    getrandom(&tr->random, sizeof(tr->random), 0) != sizeof(tr->random)) {
+		translator_free(tr);
+		return NULL;
+	}
+	tr->random |= 1;
+	vcpu->hot.jump_poison = tr->random * 0x9e3779b97f4a7c15u;
+	tr->epoch = 1;
+	vcpu->cpu.writers = &tr->writers;
+	tr->verify_due = tr->options.verify_every;
+	if (tr->options.verify_every && !verify_create(tr)) {
+		translator_free(tr);
+		return NULL;
+	}
+	stubs_make(tr);
+	slots_reset(tr, TR_USER);
+	slots_reset(tr, TR_SYSTEM);
+	jumps_reset(tr, TR_USER);
+	jumps_reset(tr, TR_SYSTEM);
+	return tr;
+}
+
+void translator_free(struct translator *tr)
+{
+	if (!tr)
+		return;
+	cache_free(tr);
+	verify_free(tr);
+	free(tr->making);
+	free(tr);
+}
+
+/* --- flags and the FPU --- */
+
+static void flags_load(struct soft_vcpu *vcpu, u64 ax)
+{
+	u64 flags = (ax >> 8 & 0xd5) | (ax & 1) << 11;
+
+	vcpu->cpu.rflags = (vcpu->cpu.rflags & ~(u64)RFLAGS_ARITH) | flags;
+}
+
+#ifdef PLAIN_MEM
+#define HAVE_PLAIN_MEM true
+#else
+#define HAVE_PLAIN_MEM false
+#endif
+#define FX_POINTERS	  6 /* FOP, FIP, FDP: the engine's own */
+#define FX_POINTERS_BYTES 18
+#define MXCSR_MASKS	  0x1f80u
+#define FCW_MASKS	  0x3fu
+#define FSW_PENDING	  0x80u
+
+void translator_fpu_sync(struct soft_vcpu *vcpu)
+{
+	u8 *area = vcpu->cpu.xsave.bytes, pointers[FX_POINTERS_BYTES];
+	const u32 mxcsr = MXCSR_RESET;
+
+	if (!vcpu->hot.fpu_live)
+		return;
+	vcpu->hot.fpu_live = 0;
+	for (u32 i = 0; i < FX_POINTERS_BYTES; i++)
+		pointers[i] = area[FX_POINTERS + i];
+	__asm__ volatile("xsave64 (%0)"
+			 :
+			 : "r"(area), "a"(7), "d"(0)
+			 : "memory");
+	for (u32 i = 0; i < FX_POINTERS_BYTES; i++)
+		area[FX_POINTERS + i] = pointers[i];
+	/* C expects the unit as the ABI has it at a function's start. */
+	__asm__ volatile("fninit\n\tldmxcsr %0" : : "m"(mxcsr));
+}
+
+/* 1: the host's vector unit holds the guest's state. 0: it would raise signals
+ * there, since the guest has unmasked an exception. */
+u64 translator_fpu_load(struct soft_vcpu *vcpu)
+{
+	u8 *area = vcpu->cpu.xsave.bytes;
+	u64 header[8] = {7};
+	u32 mxcsr;
+	u16 fcw, fsw;
+
+	__builtin_memcpy(&mxcsr, area + XSAVE_MXCSR, 4);
+	__builtin_memcpy(&fcw, area, 2);
+	__builtin_memcpy(&fsw, area + 2, 2);
+	if (!HAVE_PLAIN_MEM || (mxcsr & MXCSR_MASKS) != MXCSR_MASKS ||
+	    (fcw & FCW_MASKS) != FCW_MASKS || (fsw & FSW_PENDING))
+		return 0;
+	for (u32 i = 0; i < 8; i++)
+		__builtin_memcpy(area + XSAVE_HEADER + 8 * i, &header[i], 8);
+	__asm__ volatile("xrstor64 (%0)"
+			 :
+			 : "r"(area), "a"(7), "d"(0)
+			 : "memory");
+	vcpu->hot.fpu_live = 1;
+	return 1;
+}
+
+/* --- tables --- */
+
+/* What TLB flushes have made untrue since the last time. */
+void translator_tables_sync(struct translator *tr)
+{
+	struct soft_vcpu *vcpu = tr->vcpu;
+	struct x86_cpu *cpu = &vcpu->cpu;
+	u64 low = cpu->tlb_generation[0] ^ tr->seen_generation[0];
+	u64 high = cpu->tlb_generation[1] ^ tr->seen_generation[1];
+	u64 page_low = cpu->tlb_page_flushes[0] ^ tr->seen_page_flushes[0];
+	u64 page_high = cpu->tlb_page_flushes[1] ^ tr->seen_page_flushes[1];
+
+	vcpu->hot.low_fine = !(cpu->cr4 & CR4_SMAP);
+	if (likely(!(low | high | page_low | page_high)))
+		return;
+	if (low | page_low) {
+		slots_reset(tr, TR_USER);
+		jumps_reset(tr, TR_USER);
+	}
+	if (high | page_high | ((low | page_low) ? vcpu->hot.low_used : 0)) {
+		slots_reset(tr, TR_SYSTEM);
+		jumps_reset(tr, TR_SYSTEM);
+		vcpu->hot.low_used = 0;
+	}
+	for (u32 i = 0; i < 2; i++) {
+		tr->seen_generation[i] = cpu->tlb_generation[i];
+		tr->seen_page_flushes[i] = cpu->tlb_page_flushes[i];
+	}
+}
+
+static u32 table_now(const struct x86_cpu *cpu)
+{
+	return cpu->cpl == 3 ? TR_USER : TR_SYSTEM;
+}
+
+/* As generated code does it, state.c: exit_indirect(). */
+static struct tr_jump *jump_of(struct soft_vcpu *vcpu, u32 table, u64 rip)
+{
+	u32 crc = 0;
+
+	__asm__("crc32l %1, %0" : "+r"(crc) : "r"((u32)rip));
+	return &vcpu->hot.jump[table][crc >> 4 & (TR_JUMPS - 1)];
+}
+
+static void jump_note(struct translator *tr, u32 table, u64 rip,
+		      const struct tr_unit *unit)
+{
+	*jump_of(tr->vcpu, table, rip) = (struct tr_jump){
+		.key = rip ^ tr->key[table],
+		.code = executable(tr, unit->entry_saved),
+	};
+}
+
+/* --- finding and making --- */
+
+static bool translatable(const struct translator *tr)
+{
+	const struct x86_cpu *cpu = &tr->vcpu->cpu;
+
+	return cpu->code == CODE_64 && !cpu->single_step &&
+	       cpu->tlb != cpu->tlbs[TLB_ALIGN];
+}
+
+static bool hot_enough(struct translator *tr, u64 host)
+{
+	u8 *heat = &tr->heat[(host * 0x9e3779b97f4a7c15u) >> (64 - HEAT_BITS)];
+
+	if (++*heat < tr->options.threshold)
+		return false;
+	*heat = 0;
+	return true;
+}
+
+/* The host's page behind the one at RIP; NULL: RIP is far from its edge, or it
+ * is not there. */
+static u8 *page_behind(struct translator *tr)
+{
+	struct x86_cpu *cpu = &tr->vcpu->cpu;
+	u64 rip = RIP(cpu);
+	u8 *host;
+
+	if ((rip & 4095) <= 4096 - INSN_LEN_MAX ||
+	    tlb_fetch(cpu, (rip | 4095) + 1, &host))
+		return NULL;
+	return host;
+}
+
+static struct tr_unit *unit_new(struct translator *tr, u8 *host, u32 mode)
+{
+	struct tr_unit *unit;
+	u8 *second;
+
+	if (!code_map_protect(tr->vcpu, (u64)(uintptr_t)host & ~4095ull))
+		return NULL; /* not now: somebody may still be writing it */
+	unit = unit_make(tr, host, NULL, mode);
+	if (!unit && !tr->full) {
+		second = page_behind(tr);
+		if (second && code_map_protect(tr->vcpu, (u64)(uintptr_t)second))
+			unit = unit_make(tr, host, second, mode);
+	}
+	if (!unit && tr->full)
+		translator_clear(tr);
+	return unit;
+}
+
+/* Found for the first page; the second may be another here, or changed. */
+static bool crosser_holds(struct translator *tr, struct tr_unit *unit)
+{
+	u8 *second = page_behind(tr);
+
+	if ((u64)(uintptr_t)second != unit->host2)
+		return false;
+	if (unit_crc_now(unit) == unit->crc)
+		return true;
+	translator_drop_page(tr, unit->host2);
+	return false;
+}
+
+/* The unit at RIP, NULL: none; then tier 0 runs, and finds all faults. */
+static struct tr_unit *unit_here(struct translator *tr, u32 extra_mode)
+{
+	struct x86_cpu *cpu = &tr->vcpu->cpu;
+	u32 mode = cpu->block_mode | extra_mode;
+	u64 rip = RIP(cpu);
+	struct tr_unit *unit;
+	u8 *host;
+
+	if (!tr->vcpu->vm->writes_told &&
+	    tlb_slot(cpu, rip)->exec_tag != tlb_tag(cpu, rip, rip)) {
+		if (tlb_fetch(cpu, rip, &host))
+			return NULL;
+		translator_distrust(tr, (u64)(uintptr_t)host & ~4095ull);
+	}
+	if (tlb_fetch(cpu, rip, &host))
+		return NULL;
+	(void)page_verify(tr, (u64)(uintptr_t)host & ~4095ull);
+	unit = unit_find(tr, (u64)(uintptr_t)host,
+			 cpu->cpl == 3 ? rip & 0xfff : rip, mode);
+	if (unit)
+		return !unit->host2 || crosser_holds(tr, unit) ? unit : NULL;
+	if (!extra_mode && !hot_enough(tr, (u64)(uintptr_t)host))
+		return NULL;
+	return unit_new(tr, host, mode);
+}
+
+/* The page's units are compared with memory before they run again. */
+void translator_distrust(struct translator *tr, u64 host_page)
+{
+	struct tr_page *page = page_find(tr, host_page);
+
+	if (page)
+		page->verified = 0;
+}
+
+void translator_begin(struct translator *tr)
+{
+	if (tr->vcpu->vm->writes_told)
+		return;
+	tr->epoch++;
+	jumps_reset(tr, TR_USER);
+	jumps_reset(tr, TR_SYSTEM);
+}
+
+/* --- running --- */
+
+typedef u32 (*enter_fn)(u64 entry);
+
+#define GO_ON (-1)
+
+/* Tier 0 finishes what generated code left. */
+static int settle(struct soft_vcpu *vcpu, int rc)
+{
+	if ((rc == X86_OK || rc == X86_BRANCH || rc == X86_END ||
+	     rc == X86_REPEAT) &&
+	    !vcpu->cpu.stop)
+		return GO_ON;
+	return rc;
+}
+
+static int one_on_tier0(struct soft_vcpu *vcpu)
+{
+	return settle(vcpu, soft_insn_step(vcpu));
+}
+
+/* The guest's state at a place of the generated code that could not go on. */
+static void state_at(struct translator *tr, u64 pc)
+{
+	struct soft_vcpu *vcpu = tr->vcpu;
+	struct x86_cpu *cpu = &vcpu->cpu;
+	struct tr_unit *unit = unit_by_code(tr, pc);
+	u32 code = (u32)(pc - executable(tr, unit->code)), low = 0,
+	    high = unit->map_count;
+	const struct tr_map *map;
+
+	while (high - low > 1) { /* the last that is not behind pc */
+		u32 middle = (low + high) / 2;
+
+		if (unit->map[middle].code <= code)
+			low = middle;
+		else
+			high = middle;
+	}
+	map = &unit->map[low];
+	RIP(cpu) = map->offset + (cpu->cpl == 3 ? vcpu->hot.code_page
+						: unit->rip & ~0xfffull);
+	cpu->gpr[RSP] += (u64)(s64)map->lag;
+	flags_load(vcpu,
+		   map->flags_at == FLAGS_SAVED || map->flags_at == FLAGS_BOTH
+			   ? vcpu->hot.flags
+			   : vcpu->hot.flags_fault);
+}
+
+static int on_direct(struct translator *tr)
+{
+	struct soft_vcpu *vcpu = tr->vcpu;
+	struct tr_exit *exit = (struct tr_exit *)(uintptr_t)vcpu->hot.exit_arg;
+
+	RIP(&vcpu->cpu) = (u64)(s64)exit->target +
+			  (vcpu->cpu.cpl == 3 ? vcpu->hot.code_page
+					      : exit->from->rip & ~0xfffull);
+	if (!exit->to && !exit->from->dead && !tr->dropped)
+		tr->link_from = exit;
+	return GO_ON;
+}
+
+static int on_indirect(struct translator *tr)
+{
+	struct soft_vcpu *vcpu = tr->vcpu;
+	struct x86_cpu *cpu = &vcpu->cpu;
+
+	if (likely(linear_canonical(cpu, vcpu->hot.rip))) {
+		RIP(cpu) = vcpu->hot.rip;
+		return GO_ON;
+	}
+	RIP(cpu) =
+		vcpu->hot.exit_arg + (cpu->cpl == 3 ? vcpu->hot.code_page : 0);
+	cpu->gpr[RSP] -= vcpu->hot.undo;
+	return one_on_tier0(vcpu);
+}
+
+/* The unit's own check of the stack found two pages: the one without it. */
+static int on_stack(struct translator *tr)
+{
+	struct soft_vcpu *vcpu = tr->vcpu;
+	struct tr_unit *unit = unit_by_code(tr, vcpu->hot.exit_arg), *plain;
+
+	RIP(&vcpu->cpu) =
+		unit->rip + (vcpu->cpu.cpl == 3 ? vcpu->hot.code_page : 0);
+	if (unit->dead || tr->dropped)
+		return GO_ON;
+	plain = unit_here(tr, MODE_NO_STACK);
+	if (!plain)
+		return one_on_tier0(vcpu);
+	if (!unit->dead)
+		unit->plain = plain; /* of the same page: they die together */
+	tr->plain = plain;
+	return GO_ON;
+}
+
+static int came_back(struct translator *tr, u32 reason)
+{
+	struct soft_vcpu *vcpu = tr->vcpu;
+
+	tr->last_reason = reason;
+	switch (reason) {
+	case EXIT_DIRECT:
+		return on_direct(tr);
+	case EXIT_INDIRECT:
+		return on_indirect(tr);
+	case EXIT_TIER0:
+		RIP(&vcpu->cpu) = vcpu->hot.exit_arg +
+				  (vcpu->cpu.cpl == 3 ? vcpu->hot.code_page : 0);
+		return one_on_tier0(vcpu);
+	case EXIT_HELPER:
+		return settle(vcpu, tr->helper_result);
+	case EXIT_FAULT:
+		state_at(tr, vcpu->hot.exit_arg);
+		return one_on_tier0(vcpu);
+	default:
+		return on_stack(tr);
+	}
+}
+
+static int enter(struct translator *tr, u64 entry)
+{
+	struct soft_vcpu *vcpu = tr->vcpu;
+	struct x86_cpu *cpu = &vcpu->cpu;
+	u64 flags = cpu->rflags;
+	u32 reason;
+
+	vcpu->hot.flags = (flags & 0xff) << 8 | (flags >> 11 & 1);
+	vcpu->hot.code_page = RIP(cpu) & ~0xfffull;
+	tr->dropped = false;
+	cpu->insn_len = 0;
+	vcpu->inside_code = true;
+	reason = ((enter_fn)(uintptr_t)executable(tr, tr->enter_code))(entry);
+	vcpu->inside_code = false;
+	if (reason != EXIT_HELPER)
+		flags_load(vcpu, vcpu->hot.flags);
+	return came_back(tr, reason);
+}
+
+/* One unit, alone: it runs with a request pending, so that it comes back. */
+static int enter_verified(struct translator *tr, struct tr_unit *unit)
+{
+	int rc;
+
+	if (--tr->verify_due)
+		return enter(tr, executable(tr, unit->entry_saved));
+	tr->verify_due = tr->options.verify_every;
+	if (!verify_before(tr, unit))
+		return X86_UNHANDLED;
+	rc = enter(tr, executable(tr, unit->entry_saved));
+	return verify_after(tr, tr->last_reason) ? rc : X86_UNHANDLED;
+}
+
+static void attention(struct soft_vcpu *vcpu, bool wanted, u64 user, u64 system)
+{
+	__atomic_store_n(&vcpu->hot.wanted, wanted, __ATOMIC_RELAXED);
+	__atomic_store_n(&vcpu->hot.jump_key[TR_USER], user, __ATOMIC_RELAXED);
+	__atomic_store_n(&vcpu->hot.jump_key[TR_SYSTEM], system,
+			 __ATOMIC_RELAXED);
+}
+
+/*
+ * Nobody wants this vCPU, or only to give it an interrupt that it holds off:
+ * then jumps may be found and polls pass. Otherwise code that is entered all
+ * the same comes back at its first poll. Who wants it sets the request first
+ * and spoils the rest after, so one of the two is seen.
+ */
+static bool nobody_waits(struct translator *tr)
+{
+	struct soft_vcpu *vcpu = tr->vcpu;
+	u64 poison = vcpu->hot.jump_poison;
+	u32 request;
+
+	attention(vcpu, false, tr->key[TR_USER], tr->key[TR_SYSTEM]);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	request = __atomic_load_n(&vcpu->request, __ATOMIC_RELAXED);
+	if (!request || (request == REQUEST_WINDOW && !vcpu->nmi_pending &&
+			 !(vcpu->cpu.rflags & RFLAGS_IF)))
+		return true;
+	attention(vcpu, true, poison, poison);
+	return false;
+}
+
+static u64 entry_here(struct translator *tr)
+{
+	struct soft_vcpu *vcpu = tr->vcpu;
+	struct x86_cpu *cpu = &vcpu->cpu;
+	u32 table = table_now(cpu);
+	struct tr_jump *jump;
+	struct tr_unit *unit;
+
+	if (unlikely(tr->table_mode[table] != cpu->block_mode)) {
+		jumps_reset(tr, table);
+		tr->table_mode[table] = cpu->block_mode;
+	}
+	jump = jump_of(vcpu, table, RIP(cpu));
+	if (!tr->link_from && !tr->verify &&
+	    jump->key == (RIP(cpu) ^ tr->key[table]))
+		return jump->code;
+	unit = unit_here(tr, 0);
+	if (!unit)
+		return 0;
+	tr->entered = unit;
+	if (tr->verify) /* neither linked nor jumped to */
+		return executable(tr, unit->entry_saved);
+	if (tr->link_from && !tr->link_from->to && !unit->host2 &&
+	    ((unit->host ^ tr->link_from->from->host) & ~4095ull) == 0)
+		exit_link(tr, tr->link_from, unit);
+	tr->link_from = NULL;
+	jump_note(tr, table, RIP(cpu), unit);
+	return executable(tr, unit->entry_saved);
+}
+
+/* Where generated code for RIP begins, 0: there is none. */
+static u64 entry_next(struct translator *tr)
+{
+	struct tr_unit *plain = tr->plain;
+	u64 entry = 0;
+
+	translator_tables_sync(tr);
+	if (translatable(tr)) {
+		tr->entered = plain;
+		entry = plain ? executable(tr, plain->entry_saved)
+			      : entry_here(tr);
+	}
+	tr->link_from = NULL;
+	tr->plain = NULL;
+	return entry;
+}
+
+int translator_step(struct translator *tr)
+{
+	struct soft_vcpu *vcpu = tr->vcpu;
+	bool first = true;
+	int rc = GO_ON;
+
+	while (rc == GO_ON) {
+		u64 entry = entry_next(tr);
+
+		/* What was there before has been served: one step is made. */
+		if (!nobody_waits(tr) && !first)
+			return X86_OK;
+		first = false;
+		if (!entry) {
+			translator_fpu_sync(vcpu);
+			return soft_block_step(vcpu);
+		}
+		rc = tr->verify ? enter_verified(tr, tr->entered)
+				: enter(tr, entry);
+	}
+	return rc;
+}
+
+/* --- signals --- */
+
+u64 translator_fault(struct soft_vcpu *vcpu, u64 pc, u64 rflags)
+{
+	struct translator *tr = vcpu->translator;
+
+	if (!tr || !vcpu->inside_code ||
+	    pc - (u64)(uintptr_t)tr->code_exec >= tr->code_bytes ||
+	    !unit_by_code(tr, pc))
+		return 0;
+	vcpu->hot.exit_arg = pc;
+	vcpu->hot.flags_fault = (rflags & 0xff) << 8 | (rflags >> 11 & 1);
+	return executable(tr, tr->stub_fault);
+}
+
+void translator_abandon(struct translator *tr)
+{
+	struct soft_vcpu *vcpu = tr->vcpu;
+
+	if (vcpu->inside_code && vcpu->hot.fill_pc)
+		state_at(tr, vcpu->hot.fill_pc);
+	else if (vcpu->inside_code) /* in a handler: as it found them */
+		RIP(&vcpu->cpu) -= vcpu->cpu.insn_len;
+	vcpu->inside_code = false;
+	vcpu->hot.fill_pc = 0;
+	tr->link_from = NULL;
+}

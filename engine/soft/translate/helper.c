@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From generated code into C: tier 0's handlers, and what fills slots.
+ *
+ * These run while the host's vector registers may hold the guest's: this folder
+ * and engine/core are compiled without use of them, and what may reach the C
+ * library calls translator_fpu_sync() first (cpu_ops.c).
+ */
+#include "engine/core/decode/row.h"
+#include "engine/core/exec/exec.h"
+#include "engine/core/paging/mem.h"
+#include "engine/core/paging/paging.h"
+#include "engine/core/paging/tlb.h"
+#include "engine/soft/translate/inside.h"
+
+/* Calls the handler of one instruction; it returns here or leaves the unit. */
+void helper_insn(struct making *m, const struct tr_insn *t)
+{
+	struct insn *in = meta_alloc(m->tr, sizeof(*in));
+
+	if (!in) {
+		exit_tier0(m);
+		return;
+	}
+	*in = t->in;
+	flags_want_saved(m);
+	flags_destroyed(m);
+	sp_settle(m);
+	emit_address_of(m, R_TMP, t->offset + t->in.len);
+	emit_mov_imm(&m->e, R_ADDR, (u64)(uintptr_t)in);
+	emit_fix(emit_call(&m->e), m->tr->stub_helper);
+	/* Slots may have been emptied: nothing that was checked holds. */
+	m->flags_at = FLAGS_SAVED;
+	m->stack_shared = m->stack_delta = false;
+	m->fpu_ready = false;
+	if (insn_rows[t->in.row].attr & ROW_BRANCH)
+		return;
+	m->sp_known = false;
+}
+
+static void flags_from_hot(struct soft_vcpu *vcpu)
+{
+	u64 ax = vcpu->hot.flags;
+	u64 flags = (ax >> 8 & 0xd5) | (ax & 1) << 11;
+
+	vcpu->cpu.rflags = (vcpu->cpu.rflags & ~(u64)RFLAGS_ARITH) | flags;
+}
+
+static void flags_to_hot(struct soft_vcpu *vcpu)
+{
+	u64 flags = vcpu->cpu.rflags;
+
+	vcpu->hot.flags = (flags & 0xff) << 8 | (flags >> 11 & 1);
+}
+
+/* 0: the unit goes on. Otherwise helper_result tells what happened. */
+int translator_helper(struct soft_vcpu *vcpu, const struct insn *in)
+{
+	struct x86_cpu *cpu = &vcpu->cpu;
+	struct translator *tr = vcpu->translator;
+	u32 attr = insn_rows[in->row].attr, mode = cpu->block_mode;
+	u64 next = RIP(cpu);
+	int rc;
+
+	if (attr & (ROW_VEC | ROW_X87 | ROW_MMX) || translator_needs_fpu(in))
+		translator_fpu_sync(vcpu);
+	flags_from_hot(vcpu);
+	cpu->insn_len = in->len;
+	rc = in->exec(cpu, in);
+	while (rc == X86_REPEAT && !cpu->stop &&
+	       !__atomic_load_n(&vcpu->request, __ATOMIC_RELAXED)) {
+		RIP(cpu) += in->len;
+		rc = in->exec(cpu, in);
+	}
+	if ((rc == X86_OK || rc == X86_END) && !cpu->stop && RIP(cpu) == next &&
+	    cpu->block_mode == mode && !cpu->single_step && !tr->dropped &&
+	    !(attr & ROW_BRANCH) && translator_goes_on(in) &&
+	    !__atomic_load_n(&vcpu->request, __ATOMIC_RELAXED)) {
+		translator_tables_sync(tr);
+		flags_to_hot(vcpu);
+		return 0;
+	}
+	if (rc == X86_FAULT || rc == X86_NEED || rc == X86_EXIT ||
+	    rc == X86_UNHANDLED) {
+		if (rc != X86_FAULT || !cpu->exception.trap)
+			RIP(cpu) -= in->len;
+	}
+	tr->helper_result = rc;
+	return 1;
+}
+
+/* Instructions after which a unit may go on, if nothing else forbids it. */
+bool translator_goes_on(const struct insn *in)
+{
+	switch (in->id) {
+	case INSN_CLI:
+	case INSN_STAC:
+	case INSN_CLAC:
+	case INSN_SWAPGS:
+	case INSN_POPF:
+		return true;
+	default:
+		return !(insn_rows[in->row].attr & (ROW_END | ROW_BRANCH));
+	}
+}
+
+/* Handlers of rows without a vector attribute that look at the vector state. */
+bool translator_needs_fpu(const struct insn *in)
+{
+	switch (in->id) {
+	case INSN_FXSAVE:
+	case INSN_FXRSTOR:
+	case INSN_XSAVE:
+	case INSN_XSAVEOPT:
+	case INSN_XSAVEC:
+	case INSN_XSAVES:
+	case INSN_XRSTOR:
+	case INSN_XRSTORS:
+	case INSN_LDMXCSR:
+	case INSN_STMXCSR:
+	case INSN_VLDMXCSR:
+	case INSN_VSTMXCSR:
+	case INSN_XGETBV:
+	case INSN_XSETBV:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/*
+ * A slot and the TLB do not have this address. Its host address, or 0: tier 0
+ * must make the access. size_write: bytes, bit 8 set for a write.
+ */
+u64 translator_fill(struct soft_vcpu *vcpu, u64 address, u64 size_write)
+{
+	struct x86_cpu *cpu = &vcpu->cpu;
+	u32 size = (u32)size_write & 0xff;
+	bool write = size_write >> 8 & 1;
+	u32 access = (write ? WALK_WRITE : 0u) |
+		     (cpu->cpl == 3 ? WALK_USER : 0u);
+	struct x86_tlb_entry *entry;
+	struct page_ref page;
+
+	if ((address & 4095) + size > 4096 || !linear_canonical(cpu, address))
+		return 0;
+	if (tlb_fill(cpu, tlb_class_now(cpu), address, access, &page))
+		return 0;
+	vcpu->hot.fill_pc = 0; /* no more guest memory is touched */
+	if (cpu->stop || vcpu->translator->dropped || !page.host)
+		return 0;
+	entry = tlb_slot(cpu, address);
+	if ((write ? entry->write_tag : entry->read_tag) !=
+	    tlb_tag(cpu, address, address + size - 1))
+		return 0; /* code, watched, logged: each access is looked at */
+	return (u64)(uintptr_t)page.host;
+}
+
+/*
+ * 1: the stack's slot now covers [low, low + bytes). Otherwise the executable
+ * address of the same unit without the check, or 0: there is none yet. `unit`
+ * is its distance into the records.
+ */
+u64 translator_stack_miss(struct soft_vcpu *vcpu, u64 low, u64 bytes, u64 unit)
+{
+	struct translator *tr = vcpu->translator;
+	const struct tr_unit *plain =
+		((struct tr_unit *)(void *)(tr->meta + unit))->plain;
+	u64 otherwise = plain ? executable(tr, plain->entry_saved) : 0, host;
+	u32 table = vcpu->cpu.cpl == 3 ? TR_USER : TR_SYSTEM;
+
+	if ((low & 4095) + bytes > 4096 || bytes > 4096)
+		return otherwise;
+	if (table == TR_SYSTEM && !(low >> 63)) {
+		if (!vcpu->hot.low_fine)
+			return otherwise;
+		vcpu->hot.low_used = 1;
+	}
+	host = translator_fill(vcpu, low, 1 | 1u << 8);
+	if (!host)
+		return tr->dropped ? 0 : otherwise;
+	vcpu->hot.stack[table] =
+		(struct tr_slot){.page = low & ~0xfffull, .host = host - low};
+	return 1;
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reading guest code: which instructions a unit has, and which flags are still
+ * wanted where.
+ */
+#include <string.h>
+
+#include "engine/core/decode/row.h"
+#include "engine/core/exec/exec.h"
+#include "engine/soft/translate/inside.h"
+
+static bool ends_unit(const struct insn *in)
+{
+	u32 attr = insn_rows[in->row].attr;
+
+	switch (in->id) {
+	case INSN_JCC:
+	case INSN_LOOP:
+	case INSN_LOOPE:
+	case INSN_LOOPNE:
+	case INSN_JCXZ:
+	case INSN_CLI:
+	case INSN_STAC:
+	case INSN_CLAC:
+	case INSN_SWAPGS:
+	case INSN_POPF:
+		return false;
+	default:
+		return attr & (ROW_BRANCH | ROW_END);
+	}
+}
+
+/* A count that is known not to be zero leaves no flag as it was. */
+static u16 flags_read(const struct insn *in)
+{
+	const struct insn_row *row = &insn_rows[in->row];
+	u32 mask = in->op_size == 3 ? 63 : 31;
+	u16 reads = row->flags_read & FLAG_ARITH;
+
+	switch (in->id) {
+	case INSN_SHL:
+	case INSN_SHR:
+	case INSN_SAR:
+		return row->op[1] == OP_Ib && (in->imm & mask) ? 0 : reads;
+	case INSN_JCC:
+	case INSN_SETCC:
+	case INSN_CMOVCC: {
+		static const u16 needs[8] = {
+			FLAG_OF,	   FLAG_CF,
+			FLAG_ZF,	   FLAG_CF | FLAG_ZF,
+			FLAG_SF,	   FLAG_PF,
+			FLAG_SF | FLAG_OF, FLAG_ZF | FLAG_SF | FLAG_OF};
+
+		return needs[in->cond >> 1 & 7];
+	}
+	default:
+		return reads;
+	}
+}
+
+/* Runs on tier 0, which looks at all of RFLAGS. */
+static bool by_handler(const struct insn *in)
+{
+	u32 attr = insn_rows[in->row].attr;
+
+	switch (in->id) {
+	case INSN_JCC:
+	case INSN_LOOP:
+	case INSN_LOOPE:
+	case INSN_LOOPNE:
+	case INSN_JCXZ:
+	case INSN_JMP_REL:
+	case INSN_JMP_NEAR:
+	case INSN_CALL_REL:
+	case INSN_CALL_NEAR:
+	case INSN_RET:
+	case INSN_PUSH:
+	case INSN_POP:
+	case INSN_LEAVE:
+		return false;
+	default:
+		return !(attr & ROW_COPYABLE);
+	}
+}
+
+static void flags_trace(struct making *m)
+{
+	u16 live = FLAG_ARITH;
+
+	for (u32 i = m->count; i-- > 0;) {
+		struct tr_insn *t = &m->insn[i];
+		const struct insn_row *row = &insn_rows[t->in.row];
+
+		t->writes = row->flags_written & FLAG_ARITH;
+		t->reads = flags_read(&t->in);
+		if (row->attr & (ROW_BRANCH | ROW_END) || by_handler(&t->in)) {
+			live |= FLAG_ARITH;
+			t->writes = 0;
+		}
+		if (by_handler(&t->in))
+			t->reads = FLAG_ARITH;
+		t->live = live;
+		live = (u16)((live & ~t->writes) | t->reads);
+		t->live_in = live;
+	}
+}
+
+/* An instruction over the edge of the page is a unit of its own. */
+static bool scan_crosser(struct making *m, const u8 *bytes, u32 first,
+			 const u8 *second)
+{
+	struct tr_insn *t = &m->insn[0];
+	u8 both[2 * INSN_LEN_MAX];
+	u32 have = 4096 - first;
+
+	if (!second || have >= INSN_LEN_MAX)
+		return false;
+	memcpy(both, bytes, have);
+	memcpy(both + have, second, INSN_LEN_MAX);
+	if (decode_insn_for(both, have + INSN_LEN_MAX,
+			    (enum code_size)m->code_size,
+			    m->tr->vcpu->cpu.vendor_amd, &t->in) != DECODE_OK)
+		return false;
+	t->in.exec = exec_bind(&m->tr->vcpu->cpu, &t->in);
+	t->offset = (u16)first;
+	m->count = 1;
+	m->unit->bytes = t->in.len;
+	m->unit->crc = unit_crc(both, t->in.len);
+	m->unit->host2 = (u64)(uintptr_t)second;
+	m->unit->calls = true; /* its bytes do not stand in a row */
+	flags_trace(m);
+	return true;
+}
+
+/* False: not even one instruction could be read. `second` is the page behind,
+ * or NULL where that is not to be looked at. */
+bool scan(struct making *m, const u8 *host, const u8 *second)
+{
+	u32 first = (u32)((uintptr_t)host & 4095), at = 0;
+	u32 room = MIN(4096 - first, (u32)(UNIT_INSNS_MAX * INSN_LEN_MAX));
+	u8 bytes[4096];
+
+	memcpy(bytes, host, room); /* once: another vCPU may be writing it */
+	while (m->count < UNIT_INSNS_MAX && at < room) {
+		struct tr_insn *t = &m->insn[m->count];
+
+		if (decode_insn_for(
+			    bytes + at, room - at, (enum code_size)m->code_size,
+			    m->tr->vcpu->cpu.vendor_amd, &t->in) != DECODE_OK)
+			break;
+		/* Comparison with tier 0 knows registers and memory only. */
+		if (m->tr->verify && m->count && by_handler(&t->in))
+			break;
+		t->in.exec = exec_bind(&m->tr->vcpu->cpu, &t->in);
+		t->offset = (u16)(first + at);
+		at += t->in.len;
+		m->count++;
+		m->unit->undefined |= insn_rows[t->in.row].flags_undefined &
+				      FLAG_ARITH;
+		if (by_handler(&t->in))
+			m->unit->calls = true;
+		if (ends_unit(&t->in) || (m->tr->verify && m->unit->calls))
+			break;
+	}
+	if (!m->count)
+		return scan_crosser(m, bytes, first, second);
+	m->unit->bytes = (u16)at;
+	m->unit->crc = unit_crc(bytes, at);
+	flags_trace(m);
+	return true;
+}

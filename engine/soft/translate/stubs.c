@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The code that every unit shares, written once at the start of the cache: in,
+ * out, the TLB look-up behind the slots, and calls into C.
+ */
+#include "engine/core/paging/tlb.h"
+#include "engine/soft/translate/inside.h"
+
+/* Guest registers that live in host registers, and where. */
+static const struct {
+	u8 guest, host;
+} homes[] = {
+	{RAX, H_RAX}, {RCX, H_RCX}, {RDX, H_RDX}, {RBX, H_RBX},
+	{RBP, H_RBP}, {RSI, H_RSI}, {RDI, H_RDI}, {R8, H_R8},
+	{R9, H_R9},   {R10, H_R10}, {R11, H_R11}, {RSP, R_SP},
+};
+
+static const u8 callee_saved[] = {H_RBX, H_RBP, H_R12, H_R13, H_R14, H_R15};
+
+static void registers_store(struct emit *e)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(homes); i++)
+		emit_store(e, IN_GS(GPR_AT(homes[i].guest)), homes[i].host);
+}
+
+static void registers_load(struct emit *e)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(homes); i++)
+		emit_load(e, homes[i].host, IN_GS(GPR_AT(homes[i].guest)));
+}
+
+static bool caller_saved(u8 host)
+{
+	return host != H_RBX && host != H_RBP && host < H_R12;
+}
+
+/* Those that a C function may have changed. */
+static void volatile_load(struct emit *e)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(homes); i++)
+		if (caller_saved(homes[i].host))
+			emit_load(e, homes[i].host,
+				  IN_GS(GPR_AT(homes[i].guest)));
+}
+
+static void push(struct emit *e, u8 reg)
+{
+	if (reg & 8)
+		emit_byte(e, 0x41);
+	emit_byte(e, 0x50 | (reg & 7));
+}
+
+static void pop(struct emit *e, u8 reg)
+{
+	if (reg & 8)
+		emit_byte(e, 0x41);
+	emit_byte(e, 0x58 | (reg & 7));
+}
+
+static void ret(struct emit *e, u16 bytes)
+{
+	emit_byte(e, bytes ? 0xc2 : 0xc3);
+	if (bytes) {
+		emit_byte(e, (u8)bytes);
+		emit_byte(e, (u8)(bytes >> 8));
+	}
+}
+
+static void call_c(struct emit *e, const void *function)
+{
+	struct encoding call = {.opcode = 0xff, .reg = 2, .rm = IN_REG(H_RAX)};
+
+	emit_mov_imm(e, H_RAX, (u64)(uintptr_t)function);
+	emit_insn(e, &call);
+}
+
+/* C is about to touch guest memory, from where it may not come back. */
+static void waits_here(struct emit *e)
+{
+	emit_load(e, H_RAX, IN_MEMORY(H_RSP, 0));
+	emit_store(e, IN_GS(HOT_AT(fill_pc)), H_RAX);
+}
+
+static void stack_delta_load(struct emit *e, u32 table)
+{
+	emit_load(e, R_AUX,
+		  IN_GS(HOT_AT(stack) + (s32)(table * sizeof(struct tr_slot)) +
+			8));
+}
+
+/* enter(entry): an ordinary function that returns an enum exit_reason. */
+static void make_enter(struct translator *tr, struct emit *e)
+{
+	tr->enter_code = e->at;
+	for (u32 i = 0; i < ARRAY_SIZE(callee_saved); i++)
+		push(e, callee_saved[i]);
+	emit_alu_imm(e, 5, IN_REG(H_RSP), 8);
+	emit_load(e, R_TMP, IN_REG(H_RDI));
+	registers_load(e);
+	emit_jmp_place(e, IN_REG(R_TMP));
+	/* And out again: EAX is the reason, registers are stored. */
+	tr->leave = e->at;
+	emit_alu_imm(e, 0, IN_REG(H_RSP), 8);
+	for (u32 i = ARRAY_SIZE(callee_saved); i-- > 0;)
+		pop(e, callee_saved[i]);
+	ret(e, 0);
+}
+
+static void leave(struct translator *tr, struct emit *e, u32 reason)
+{
+	registers_store(e);
+	emit_mov_imm(e, H_RAX, reason);
+	emit_fix(emit_jmp(e), tr->leave);
+}
+
+static void make_exits(struct translator *tr, struct emit *e)
+{
+	tr->stub_direct_host = e->at;
+	emit_flags_save(e);
+	tr->stub_direct_saved = e->at;
+	leave(tr, e, EXIT_DIRECT);
+
+	tr->stub_tier0_host = e->at;
+	emit_flags_save(e);
+	tr->stub_tier0_saved = e->at;
+	leave(tr, e, EXIT_TIER0);
+
+	tr->stub_indirect = e->at;
+	emit_store(e, IN_GS(HOT_AT(rip)), R_ADDR);
+	leave(tr, e, EXIT_INDIRECT);
+
+	tr->stub_fault = e->at;
+	leave(tr, e, EXIT_FAULT);
+}
+
+/* R14 = the linear address again; the slot's place was pushed. */
+static void miss_address(struct emit *e)
+{
+	struct place pushed = IN_MEMORY(H_RSP, 8), slot = IN_MEMORY(R_TMP, 0);
+
+	slot.kind = PLACE_GS;
+	emit_load(e, R_TMP, pushed);
+	emit_op(e, 0x03, R_ADDR, slot);
+}
+
+static void shift64(struct emit *e, u8 op, u8 reg, u8 count)
+{
+	struct encoding c = {.opcode = 0xc1,
+			     .reg = op,
+			     .rm = IN_REG(reg),
+			     .wide = true,
+			     .imm_bytes = 1,
+			     .imm = count};
+
+	emit_insn(e, &c);
+}
+
+/*
+ * R13 = the TLB entry for the address in R14. RAX (saved by the caller) = the
+ * tag that it must have.
+ */
+static void miss_lookup(struct emit *e, u32 table, u32 bytes)
+{
+	struct place generation = {.kind = PLACE_GS,
+				   .base = H_NONE,
+				   .index = R_AUX,
+				   .scale = 3,
+				   .disp = CPU_AT(tlb_generation)};
+
+	_Static_assert(sizeof(struct x86_tlb_entry) == 32, "shifts below");
+	emit_lea(e, H_RAX, IN_MEMORY(R_ADDR, (s32)bytes - 1));
+	emit_alu_imm(e, 4, IN_REG(H_RAX), -4096);
+	emit_load(e, R_TMP, IN_REG(R_ADDR));
+	shift64(e, 5, R_TMP, 7);
+	emit_alu_imm32(e, 4, IN_REG(R_TMP), (TLB_ENTRIES - 1) << 5);
+	if (table == TR_USER) {
+		/* The upper half is nobody's: no tag there will be equal. */
+		emit_op(e, 0x0b, H_RAX, IN_GS(CPU_AT(tlb_generation)));
+	} else {
+		emit_load(e, R_AUX, IN_REG(R_ADDR));
+		shift64(e, 5, R_AUX, 63);
+		emit_op(e, 0x0b, H_RAX, generation);
+		emit_shift_imm(e, 4, R_AUX, TLB_BITS + 5);
+		emit_op(e, 0x03, R_TMP, IN_REG(R_AUX));
+	}
+	emit_op(e, 0x03, R_TMP, IN_GS(CPU_AT(tlb)));
+}
+
+/* The page found goes into the slot. R13 = host - linear, R14 = linear. */
+static void miss_update(struct emit *e, u32 table)
+{
+	struct place slot = IN_MEMORY(R_AUX, 0);
+	struct encoding test = {.opcode = 0x85,
+				.reg = R_ADDR,
+				.rm = IN_REG(R_ADDR),
+				.wide = true};
+	u8 *upper = NULL, *skip = NULL;
+
+	slot.kind = PLACE_GS;
+	if (table == TR_SYSTEM) {
+		emit_insn(e, &test);
+		upper = emit_jcc(e, 8); /* js */
+		emit_alu_imm(e, 7, IN_GS(HOT_AT(low_fine)), 0);
+		skip = emit_jcc(e, 4);
+		emit_store_imm(e, IN_GS(HOT_AT(low_used)), 1);
+		emit_fix(upper, e->at);
+	}
+	emit_load(e, R_AUX, IN_MEMORY(H_RSP, 16)); /* RAX lies below */
+	emit_load(e, H_RAX, IN_REG(R_ADDR));
+	emit_alu_imm(e, 4, IN_REG(H_RAX), -4096);
+	emit_store(e, slot, H_RAX);
+	emit_op(e, 0x03, H_RAX, IN_REG(R_TMP));
+	slot.disp = 8;
+	emit_store(e, slot, H_RAX);
+	if (skip)
+		emit_fix(skip, e->at);
+}
+
+/* Leaves for tier 0 with the return address as the place of the fault. The
+ * stack holds `drop` bytes above it. */
+static void fail(struct translator *tr, struct emit *e, u32 drop)
+{
+	pop(e, R_TMP);
+	if (drop)
+		emit_alu_imm(e, 0, IN_REG(H_RSP), (s32)drop);
+	emit_store(e, IN_GS(HOT_AT(exit_arg)), R_TMP);
+	emit_fix(emit_jmp(e), tr->stub_fault);
+}
+
+/* Pushed slot, called: R14 = the host address for an access of this size. */
+static void make_miss(struct translator *tr, struct emit *e, u32 table,
+		      bool write, u32 class)
+{
+	u32 bytes = 1u << class;
+	u8 *slow, *failed;
+
+	tr->stub_miss[table][write][class] = e->at;
+	miss_address(e);
+	push(e, H_RAX);
+	miss_lookup(e, table, bytes);
+	emit_op(e, 0x3b, H_RAX,
+		IN_MEMORY(R_TMP,
+			  write ? offsetof(struct x86_tlb_entry, write_tag)
+				: offsetof(struct x86_tlb_entry, read_tag)));
+	slow = emit_jcc(e, 5);
+	emit_load(e, R_TMP,
+		  IN_MEMORY(R_TMP, offsetof(struct x86_tlb_entry, host)));
+	miss_update(e, table);
+	emit_op(e, 0x03, R_ADDR, IN_REG(R_TMP));
+	pop(e, H_RAX);
+	stack_delta_load(e, table);
+	ret(e, 8);
+
+	emit_fix(slow, e->at);
+	pop(e, H_RAX);
+	registers_store(e);
+	waits_here(e);
+	emit_mov_imm(e, H_RDI, (u64)(uintptr_t)tr->vcpu);
+	emit_load(e, H_RSI, IN_REG(R_ADDR));
+	emit_mov_imm(e, H_RDX, bytes | (u32)write << 8);
+	call_c(e, (const void *)translator_fill);
+	emit_load(e, R_ADDR, IN_REG(H_RAX));
+	volatile_load(e);
+	emit_op(e, 0x85, R_ADDR, IN_REG(R_ADDR));
+	failed = emit_jcc(e, 4);
+	stack_delta_load(e, table);
+	ret(e, 8);
+	emit_fix(failed, e->at);
+	fail(tr, e, 8);
+}
+
+static void make_helper(struct translator *tr, struct emit *e)
+{
+	u8 *out;
+
+	tr->stub_helper = e->at;
+	registers_store(e);
+	emit_store(e, IN_GS(GPR_AT(GPR_RIP)), R_TMP);
+	emit_alu_imm(e, 5, IN_REG(H_RSP), 8);
+	emit_mov_imm(e, H_RDI, (u64)(uintptr_t)tr->vcpu);
+	emit_load(e, H_RSI, IN_REG(R_ADDR));
+	call_c(e, (const void *)translator_helper);
+	emit_alu_imm(e, 0, IN_REG(H_RSP), 8);
+	emit_op32(e, 0x85, H_RAX, IN_REG(H_RAX));
+	out = emit_jcc(e, 5);
+	registers_load(e);
+	ret(e, 0);
+	emit_fix(out, e->at);
+	emit_alu_imm(e, 0, IN_REG(H_RSP), 8);
+	emit_mov_imm(e, H_RAX, EXIT_HELPER);
+	emit_fix(emit_jmp(e), tr->leave);
+}
+
+static void make_fpu(struct translator *tr, struct emit *e)
+{
+	u8 *failed;
+
+	tr->stub_fpu = e->at;
+	registers_store(e);
+	emit_alu_imm(e, 5, IN_REG(H_RSP), 8);
+	emit_mov_imm(e, H_RDI, (u64)(uintptr_t)tr->vcpu);
+	call_c(e, (const void *)translator_fpu_load);
+	emit_alu_imm(e, 0, IN_REG(H_RSP), 8);
+	emit_load(e, R_TMP, IN_REG(H_RAX));
+	volatile_load(e);
+	emit_op(e, 0x85, R_TMP, IN_REG(R_TMP));
+	failed = emit_jcc(e, 4);
+	ret(e, 0);
+	emit_fix(failed, e->at);
+	fail(tr, e, 0);
+}
+
+/* Pushed: the unit, the lowest offset from RSP, and how many bytes. */
+static void make_stack(struct translator *tr, struct emit *e, u32 table)
+{
+	u8 *failed, *again;
+
+	tr->stub_stack[table] = e->at;
+	registers_store(e);
+	waits_here(e);
+	emit_mov_imm(e, H_RDI, (u64)(uintptr_t)tr->vcpu);
+	emit_load(e, H_RSI, IN_MEMORY(H_RSP, 16));
+	emit_op(e, 0x03, H_RSI, IN_REG(R_SP));
+	emit_load(e, H_RDX, IN_MEMORY(H_RSP, 8));
+	emit_load(e, H_RCX, IN_MEMORY(H_RSP, 24));
+	call_c(e, (const void *)translator_stack_miss);
+	emit_load(e, R_TMP, IN_REG(H_RAX));
+	volatile_load(e);
+	emit_alu_imm(e, 7, IN_REG(R_TMP), 1);
+	failed = emit_jcc(e, 2); /* below */
+	again = emit_jcc(e, 4);
+	emit_alu_imm(e, 0, IN_REG(H_RSP), 32);
+	emit_jmp_place(e, IN_REG(R_TMP));
+	emit_fix(again, e->at);
+	ret(e, 24);
+	emit_fix(failed, e->at);
+	pop(e, R_TMP);
+	emit_alu_imm(e, 0, IN_REG(H_RSP), 24);
+	emit_store(e, IN_GS(HOT_AT(exit_arg)), R_TMP);
+	leave(tr, e, EXIT_STACK);
+}
+
+void stubs_make(struct translator *tr)
+{
+	struct emit e = {.at = tr->code, .end = tr->code + tr->code_bytes};
+
+	make_enter(tr, &e);
+	make_exits(tr, &e);
+	make_helper(tr, &e);
+	make_fpu(tr, &e);
+	for (u32 table = 0; table < 2; table++) {
+		make_stack(tr, &e, table);
+		for (u32 write = 0; write < 2; write++)
+			for (u32 class = 0; class < 6; class ++)
+				make_miss(tr, &e, table, write, class);
+	}
+	tr->code_first = ((size_t)(e.at - tr->code) + 63) & ~(size_t)63;
+	tr->code_used = tr->code_first;
+}

@@ -5,6 +5,7 @@
  * client sees of a guest that it stops in the middle of hot code.
  */
 #include <sys/mman.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "engine/conform/machine.h"
@@ -393,6 +394,9 @@ TEST(hot_code_of_a_running_vcpu_follows_a_device)
 	u8 *memory = pages_new(PAGES * PAGE);
 	struct runner *r;
 
+	/* The ABI has no word for it; the kernel's needs none. */
+	if (getenv("LD_PRELOAD"))
+		skip("a client of the library cannot tell of its writes");
 	check_ok(machine_slot(m, 1, 0, HIGH, PAGES * PAGE, memory));
 	r = runner_start(m, 0);
 	for (u32 i = 1; i <= 4 * ROUNDS; i++) {
@@ -465,6 +469,8 @@ static void check_counts(struct machine *m, u64 rounds)
 	u64 at = regs.rip - COUNTS_HEAD, done = rounds - regs.rdi, all[14];
 	u32 position;
 
+	if (regs.rip < COUNTS_HEAD) /* kicked before it came to the loop */
+		return;
 	check(at <= machine_label(code_counts, code_counts_last) - COUNTS_HEAD);
 	check_eq(at % 3, 0);
 	position = (u32)at / 3;

@@ -29,8 +29,8 @@ head16:
 next16:
 	xor %ecx, %ecx
 	mov $AT(2f) + 2, %ebx
-	addr32 movl $0, (%ebx)
-1:	addr32 incl (%ebx)
+	movl $0, (%ebx)
+1:	incl (%ebx)
 2:	mov $0, %eax
 	add %eax, %ecx
 	dec %edi

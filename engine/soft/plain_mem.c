@@ -17,10 +17,10 @@
 
 typedef u64 __attribute__((may_alias, aligned(1))) word_t;
 
-/* Without this the compiler sees a memcpy in the loops, and calls it. */
-#define AS_WRITTEN __attribute__((optimize("no-tree-loop-distribute-patterns")))
+/* Without this compilers see a memcpy in the loops, and call it. */
+#define AS_WRITTEN __asm__ volatile("" : : : "memory")
 
-AS_WRITTEN void *memcpy(void *to, const void *from, size_t bytes)
+void *memcpy(void *to, const void *from, size_t bytes)
 {
 	u8 *t = to;
 	const u8 *f = from;
@@ -32,41 +32,50 @@ AS_WRITTEN void *memcpy(void *to, const void *from, size_t bytes)
 				 : "memory");
 		return to;
 	}
-	for (; bytes >= 8; bytes -= 8, t += 8, f += 8)
+	for (; bytes >= 8; bytes -= 8, t += 8, f += 8) {
 		*(word_t *)(void *)t = *(const word_t *)(const void *)f;
-	while (bytes--)
+		AS_WRITTEN;
+	}
+	while (bytes--) {
 		*t++ = *f++;
+		AS_WRITTEN;
+	}
 	return to;
 }
 
-AS_WRITTEN void *memmove(void *to, const void *from, size_t bytes)
+void *memmove(void *to, const void *from, size_t bytes)
 {
 	u8 *t = to;
 	const u8 *f = from;
 
 	if (t <= f || t >= f + bytes)
 		return memcpy(to, from, bytes);
-	while (bytes--)
+	while (bytes--) {
 		t[bytes] = f[bytes];
+		AS_WRITTEN;
+	}
 	return to;
 }
 
-AS_WRITTEN void *memset(void *to, int value, size_t bytes)
+void *memset(void *to, int value, size_t bytes)
 {
 	u8 *t = to;
 
-	if (bytes >= SMALL)
+	if (bytes >= SMALL) {
 		__asm__ volatile("rep stosb"
 				 : "+D"(t), "+c"(bytes)
 				 : "a"(value)
 				 : "memory");
-	else
-		while (bytes--)
-			*t++ = (u8)value;
+		return to;
+	}
+	while (bytes--) {
+		*t++ = (u8)value;
+		AS_WRITTEN;
+	}
 	return to;
 }
 
-AS_WRITTEN int memcmp(const void *a, const void *b, size_t bytes)
+int memcmp(const void *a, const void *b, size_t bytes)
 {
 	const u8 *x = a, *y = b;
 

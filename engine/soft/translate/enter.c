@@ -466,8 +466,11 @@ static bool nobody_waits(struct translator *tr)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	request = __atomic_load_n(&vcpu->request, __ATOMIC_RELAXED);
 	if (!request || (request == REQUEST_WINDOW && !vcpu->nmi_pending &&
-			 !(vcpu->cpu.rflags & RFLAGS_IF)))
+			 !(vcpu->cpu.rflags & RFLAGS_IF))) {
+		if (tr->options.stress_kick)
+			attention(vcpu, true, poison, poison);
 		return true;
+	}
 	attention(vcpu, true, poison, poison);
 	return false;
 }
@@ -526,8 +529,11 @@ int translator_step(struct translator *tr)
 	int rc = GO_ON;
 
 	while (rc == GO_ON) {
-		u64 entry = entry_next(tr);
+		u64 entry;
 
+		if (tr->options.stress_flush && !tr->plain)
+			translator_clear(tr);
+		entry = entry_next(tr);
 		/* What was there before has been served: one step is made. */
 		if (!nobody_waits(tr) && !first)
 			return X86_OK;

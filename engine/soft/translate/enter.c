@@ -138,7 +138,9 @@ void translator_tables_sync(struct translator *tr)
 	u64 page_low = cpu->tlb_page_flushes[0] ^ tr->seen_page_flushes[0];
 	u64 page_high = cpu->tlb_page_flushes[1] ^ tr->seen_page_flushes[1];
 
-	vcpu->hot.low_fine = !(cpu->cr4 & CR4_SMAP);
+	/* What AC opens to the kernel must not stay open without it. */
+	vcpu->hot.slots_fine = !(cpu->cr4 & CR4_SMAP) ||
+			       cpu->tlb != cpu->tlbs[TLB_SUPERVISOR_AC];
 	if (likely(!(low | high | page_low | page_high)))
 		return;
 	if (low | page_low) {
@@ -181,7 +183,7 @@ static void jump_note(struct translator *tr, u32 table, u64 rip,
 
 /* --- finding and making --- */
 
-static bool translatable(const struct translator *tr)
+bool translatable(const struct translator *tr)
 {
 	const struct x86_cpu *cpu = &tr->vcpu->cpu;
 

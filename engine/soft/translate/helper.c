@@ -62,6 +62,7 @@ int translator_helper(struct soft_vcpu *vcpu, const struct insn *in)
 	u64 next = RIP(cpu);
 	int rc;
 
+	vcpu->hot.fill_pc = 0; /* a hole in memory is this handler's from here */
 	if (attr & (ROW_VEC | ROW_X87 | ROW_MMX) || translator_needs_fpu(in))
 		translator_fpu_sync(vcpu);
 	flags_from_hot(vcpu);
@@ -73,8 +74,8 @@ int translator_helper(struct soft_vcpu *vcpu, const struct insn *in)
 		rc = in->exec(cpu, in);
 	}
 	if ((rc == X86_OK || rc == X86_END) && !cpu->stop && RIP(cpu) == next &&
-	    cpu->block_mode == mode && !cpu->single_step && !tr->dropped &&
-	    !(attr & ROW_BRANCH) && translator_goes_on(in) &&
+	    cpu->block_mode == mode && translatable(tr) && !tr->dropped &&
+	    translator_goes_on(in) &&
 	    !__atomic_load_n(&vcpu->request, __ATOMIC_RELAXED)) {
 		translator_tables_sync(tr);
 		flags_to_hot(vcpu);
@@ -171,11 +172,10 @@ u64 translator_stack_miss(struct soft_vcpu *vcpu, u64 low, u64 bytes, u64 unit)
 
 	if ((low & 4095) + bytes > 4096 || bytes > 4096)
 		return otherwise;
-	if (table == TR_SYSTEM && !(low >> 63)) {
-		if (!vcpu->hot.low_fine)
-			return otherwise;
+	if (table == TR_SYSTEM && !vcpu->hot.slots_fine)
+		return otherwise;
+	if (table == TR_SYSTEM && !(low >> 63))
 		vcpu->hot.low_used = 1;
-	}
 	host = translator_fill(vcpu, low, 1 | 1u << 8);
 	if (!host)
 		return tr->dropped ? 0 : otherwise;

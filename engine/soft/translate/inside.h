@@ -278,6 +278,8 @@ s32 stack_adjustment(const struct insn *in);
 bool flow_insn(struct making *m, const struct tr_insn *t);
 /* helper.c */
 void helper_insn(struct making *m, const struct tr_insn *t);
+/* May translated code run in the state that the guest is in? */
+bool translatable(const struct translator *tr);
 bool translator_goes_on(const struct insn *in);
 bool translator_needs_fpu(const struct insn *in);
 void translator_tables_sync(struct translator *tr);

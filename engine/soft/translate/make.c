@@ -289,7 +289,8 @@ struct tr_unit *unit_make(struct translator *tr, u8 *host, const u8 *second,
 	struct making *m = tr->making;
 	struct tr_unit *unit;
 
-	tr->full = tr->code_used + UNIT_CODE_MAX > tr->code_bytes ||
+	tr->full = tr->unit_count == tr->unit_max ||
+		   tr->code_used + UNIT_CODE_MAX > tr->code_bytes ||
 		   tr->meta_used + UNIT_META_MAX > META_BYTES;
 	if (tr->full)
 		return NULL;

@@ -198,10 +198,10 @@ static void miss_update(struct emit *e, u32 table)
 
 	slot.kind = PLACE_GS;
 	if (table == TR_SYSTEM) {
+		emit_alu_imm(e, 7, IN_GS(HOT_AT(slots_fine)), 0);
+		skip = emit_jcc(e, 4);
 		emit_insn(e, &test);
 		upper = emit_jcc(e, 8); /* js */
-		emit_alu_imm(e, 7, IN_GS(HOT_AT(low_fine)), 0);
-		skip = emit_jcc(e, 4);
 		emit_store_imm(e, IN_GS(HOT_AT(low_used)), 1);
 		emit_fix(upper, e->at);
 	}

@@ -73,8 +73,8 @@ struct tr_hot {
 	u64 jump_key[2]; /* atomic: they spoil it to the same end */
 	u64 jump_poison; /* what they spoil it with */
 	u64 fpu_live;	 /* the host's vector unit holds the guest's state */
-	u64 low_fine; /* TR_SYSTEM's slots may hold the lower half (no SMAP) */
-	u64 low_used; /* ... and do */
+	u64 slots_fine;	 /* TR_SYSTEM's slots may take what the TLB has */
+	u64 low_used;	 /* ... and have pages of the lower half */
 	struct tr_slot stack[2];
 	struct tr_slot site[2][2][TR_SITES]; /* [table][write] */
 	struct tr_jump jump[2][TR_JUMPS];

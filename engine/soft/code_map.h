@@ -27,8 +27,8 @@ void code_map_free(struct code_map *map); /* NULL is fine */
  */
 bool code_map_protect(struct soft_vcpu *vcpu, u64 host_page);
 
-/* The page is about to be written, by `self` or by nobody in particular (NULL,
- * vm.lock held). Cheap when it holds no code. */
+/* The page is about to be written, by `self` or by nobody in particular (NULL;
+ * vm.lock held or on a vCPU inside). Cheap when it holds no code. */
 void code_map_written(struct soft_vm *vm, struct soft_vcpu *self, u64 host_page);
 
 bool code_map_holds(struct code_map *map, u64 host_page);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/soft/code_map.h"
 #include "engine/soft/soft.h"
 
 #define SLOT_FLAGS   (KVM_MEM_LOG_DIRTY_PAGES | KVM_MEM_READONLY)
@@ -107,6 +108,9 @@ static bool memory_copy(struct soft_vm *vm, gpa_t gpa, void *data, u32 size,
 		if (!host)
 			return false;
 		host += gpa & 4095;
+		if (write) /* the kvmclock's page may hold code */
+			code_map_written(vm, NULL,
+					 (u64)(uintptr_t)host & ~4095ull);
 		if (write)
 			memcpy(host, bytes, part);
 		else

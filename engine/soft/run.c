@@ -273,6 +273,15 @@ static void signals_block(struct soft_vcpu *vcpu, sigset_t *ret_old)
 	for (u32 i = 0; i < ARRAY_SIZE(synchronous); i++)
 		(void)sigdelset(&all, synchronous[i]);
 	(void)pthread_sigmask(SIG_BLOCK, &all, ret_old); /* cannot fail */
+	/* A fault of the CPU's kills where its signal is blocked. */
+	if (sigismember(ret_old, SIGSEGV) || sigismember(ret_old, SIGBUS) ||
+	    sigismember(ret_old, SIGFPE)) {
+		(void)sigemptyset(&all);
+		(void)sigaddset(&all, SIGSEGV);
+		(void)sigaddset(&all, SIGBUS);
+		(void)sigaddset(&all, SIGFPE);
+		(void)pthread_sigmask(SIG_UNBLOCK, &all, NULL);
+	}
 	vcpu->old_mask = vcpu->sigset.set ? vcpu->sigset.mask
 					  : sigset_word(ret_old);
 }

@@ -165,8 +165,8 @@ u64 translator_fill(struct soft_vcpu *vcpu, u64 address, u64 size_write)
 u64 translator_stack_miss(struct soft_vcpu *vcpu, u64 low, u64 bytes, u64 unit)
 {
 	struct translator *tr = vcpu->translator;
-	const struct tr_unit *plain =
-		((struct tr_unit *)(void *)(tr->meta + unit))->plain;
+	const struct tr_unit *asking = (void *)(tr->meta + unit);
+	const struct tr_unit *plain = asking->plain;
 	u64 otherwise = plain ? executable(tr, plain->entry_saved) : 0, host;
 	u32 table = vcpu->cpu.cpl == 3 ? TR_USER : TR_SYSTEM;
 
@@ -176,6 +176,10 @@ u64 translator_stack_miss(struct soft_vcpu *vcpu, u64 low, u64 bytes, u64 unit)
 		return otherwise;
 	if (table == TR_SYSTEM && !(low >> 63))
 		vcpu->hot.low_used = 1;
+	/* One that only reads must not make the page dirty. */
+	if (!asking->stack_writes && tlb_slot(&vcpu->cpu, low)->write_tag !=
+					     tlb_tag(&vcpu->cpu, low, low))
+		return otherwise;
 	host = translator_fill(vcpu, low, 1 | 1u << 8);
 	if (!host)
 		return tr->dropped ? 0 : otherwise;

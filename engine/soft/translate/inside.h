@@ -80,8 +80,9 @@ struct tr_unit {
 	u16 bytes, exit_count, map_count;
 	u16 undefined; /* flags that some instruction leaves so */
 	bool dead;
-	bool calls; /* handlers of tier 0 */
-	u8 *code;   /* writable view */
+	bool calls;	   /* handlers of tier 0 */
+	bool stack_writes; /* to what its shared check covers, come what may */
+	u8 *code;	   /* writable view */
 	u32 code_bytes;
 	u8 *entry_host, *entry_saved;
 	struct tr_unit *hash_next, *page_next;

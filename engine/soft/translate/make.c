@@ -14,6 +14,8 @@
 struct stack_plan {
 	s32 offset, low, high;
 	u32 accesses;
+	bool left;   /* there was a way out */
+	bool writes; /* before any */
 };
 
 static void plan_access(struct stack_plan *p, s64 offset, u32 bytes)
@@ -39,14 +41,18 @@ static bool plan_insn(struct stack_plan *p, const struct insn *in)
 
 	if ((in->flags & INSN_MEM) && in->base_off == GPR_OFFSET(RSP) &&
 	    in->index_off == GPR_OFFSET(GPR_ZERO) && in->seg == SEG_NONE &&
-	    row->op[0] != OP_M && row->op[1] != OP_M)
+	    row->op[0] != OP_M && row->op[1] != OP_M) {
 		plan_access(p, (s64)p->offset + in->disp, copy_memory_bytes(in));
+		p->writes |= !p->left && (row->attr & ROW_MEM_WRITE);
+	}
+	p->left |= row->attr & ROW_BRANCH ? true : false;
 	switch (in->id) {
 	case INSN_PUSH:
 	case INSN_CALL_REL:
 	case INSN_CALL_NEAR:
 		p->offset -= 8;
 		plan_access(p, p->offset, 8);
+		p->writes |= !p->left;
 		return true;
 	case INSN_POP:
 		plan_access(p, p->offset, 8);
@@ -84,6 +90,7 @@ static void plan_stack(struct making *m)
 	if (p.accesses < 2)
 		return;
 	m->stack_shared = true;
+	m->unit->stack_writes = p.writes;
 	m->low = p.low;
 	m->high = p.high;
 }

@@ -19,7 +19,6 @@
 #include <sched.h>
 #include <string.h>
 #include <asm/prctl.h>
-#include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -34,7 +33,6 @@
 #include "engine/soft/soft.h"
 #include "engine/soft/thunk/thunk.h"
 
-#define HWCAP2_FSGSBASE	 2
 #define BUDGET		 1024 /* blocks between two looks at clock and signals */
 #define PAUSES_PER_YIELD 64
 
@@ -334,11 +332,11 @@ static int run_guarded(struct soft_vcpu *vcpu)
 }
 
 /* Generated code finds its vCPU there; the client's value comes back after. */
-static u64 gs_base_swap(u64 base)
+static u64 gs_base_swap(const struct soft_engine *engine, u64 base)
 {
 	u64 old;
 
-	if (getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE) {
+	if (engine->fsgsbase) {
 		__asm__ volatile("rdgsbase %0\n\twrgsbase %1"
 				 : "=&r"(old)
 				 : "r"(base));
@@ -360,7 +358,7 @@ int soft_run(struct engine_vcpu *handle)
 
 	mutex_lock(&vcpu->lock);
 	signals_block(vcpu, &old);
-	gs_base = gs_base_swap((u64)(uintptr_t)&vcpu->cpu);
+	gs_base = gs_base_swap(vcpu->vm->engine, (u64)(uintptr_t)&vcpu->cpu);
 	if (vcpu->translator)
 		translator_begin(vcpu->translator);
 	if (!vcpu->has_lapic)
@@ -384,7 +382,7 @@ int soft_run(struct engine_vcpu *handle)
 	vcpu->guarded = false;
 	translator_fpu_sync(vcpu);
 	soft_guard_leave();
-	(void)gs_base_swap(gs_base);
+	(void)gs_base_swap(vcpu->vm->engine, gs_base);
 	if (vcpu->inside)
 		soft_guest_leave(vcpu);
 	run_epilogue(vcpu);

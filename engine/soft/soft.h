@@ -49,7 +49,8 @@ struct soft_engine {
 	u64 features[CPUID_FEATURE_WORDS]; /* what the host can run */
 	struct x86_ops ops;   /* soft_cpu_ops and this host's vector unit */
 	struct fpu_host *fpu; /* owned */
-	u32 tier;	      /* the highest to be used: 0 or 1 */
+	bool fsgsbase; /* the GS base is a register for user space, too */
+	u32 tier;      /* the highest to be used: 0 or 1 */
 	struct translate_options translate;
 };
 

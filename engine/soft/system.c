@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "base/str.h"
@@ -249,6 +250,8 @@ static u64 host_arch_capabilities(void)
 	return bits;
 }
 
+#define HWCAP2_FSGSBASE 2u
+
 static int option_number(struct str value, u64 min, u64 max, u64 *ret)
 {
 	int err = str_parse_size(value, ret);
@@ -324,6 +327,7 @@ int engine_soft_open(const char *options, struct engine **ret,
 	if (!soft)
 		return fault_set(fault, FAULT_NO_MEMORY, trace_err(-ENOMEM),
 				 "no memory for the software engine");
+	soft->fsgsbase = getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE;
 	soft->tier = 1;
 	if (options) {
 		err = options_take(soft, options, fault);

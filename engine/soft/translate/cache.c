@@ -125,7 +125,7 @@ struct tr_page *page_find(const struct translator *tr, u64 host_page)
 	return page;
 }
 
-/* NULL: no memory; unit_make() has seen to that. */
+/* unit_make() has seen to the memory. */
 static struct tr_page *page_make(struct translator *tr, u64 host_page)
 {
 	struct tr_page *page = page_find(tr, host_page);
@@ -134,8 +134,7 @@ static struct tr_page *page_make(struct translator *tr, u64 host_page)
 	if (page)
 		return page;
 	page = meta_alloc(tr, sizeof(*page));
-	if (!page)
-		return NULL;
+	assert(page);
 	*page = (struct tr_page){.host = host_page,
 				 .next = tr->pages[index],
 				 .verified = tr->epoch};
@@ -147,18 +146,14 @@ static struct tr_page *page_make(struct translator *tr, u64 host_page)
 void unit_insert(struct translator *tr, struct tr_unit *unit)
 {
 	struct tr_unit **slot = &tr->hash[hash_of(unit->host, unit->mode)];
-	struct tr_page *page = page_make(tr, unit->host & ~4095ull);
-	struct tr_page *second = unit->host2 ? page_make(tr, unit->host2) : page;
+	struct tr_page *page = page_make(tr, unit->host & ~4095ull), *second;
 
-	if (!page || !second) { /* found by nobody, dropped with the rest */
-		unit->dead = true;
-		return;
-	}
 	unit->hash_next = *slot;
 	*slot = unit;
 	unit->page_next = page->units;
 	page->units = unit;
 	if (unit->host2) {
+		second = page_make(tr, unit->host2);
 		unit->cross_next = second->crossers;
 		second->crossers = unit;
 	}
@@ -201,11 +196,10 @@ struct tr_unit *unit_by_code(const struct translator *tr, u64 pc)
 	return NULL;
 }
 
-void exit_link(struct translator *tr, struct tr_exit *exit, struct tr_unit *to)
+void exit_link(struct tr_exit *exit, struct tr_unit *to)
 {
 	u8 *entry = to->entry_saved;
 
-	(void)tr;
 	if (exit->flags_at == FLAGS_HOST)
 		entry = to->entry_host;
 	else if (exit->flags_at == FLAGS_BOTH) /* the one that does less */

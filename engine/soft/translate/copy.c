@@ -225,15 +225,14 @@ static bool shape_of(const struct insn *in, struct shape *s)
 }
 
 /* SPL..DIL need a REX prefix; AH..BH forbid one. */
-static bool byte_register(const struct named *o, bool *need, bool *forbid)
+static void byte_register(const struct named *o, bool *need, bool *forbid)
 {
 	if (!o->gpr || o->bytes != 1)
-		return false;
+		return;
 	if (o->offset & 1)
 		*forbid = true;
 	else if (o->number >= 4)
 		*need = true;
-	return true;
 }
 
 /* May R12..R15 as r/m stay in memory? Where both forms do the same. */
@@ -422,9 +421,9 @@ static bool legal(const struct making *m, const struct insn *in, struct shape *s
 	if ((row->attr & ROW_PRIV) ||
 	    ((row->attr & ROW_PROT_ONLY) && !protected_mode(cpu)))
 		return false;
-	(void)byte_register(&s->reg, &need, &forbid);
-	(void)byte_register(&s->rm, &need, &forbid);
-	(void)byte_register(&s->opcode, &need, &forbid);
+	byte_register(&s->reg, &need, &forbid);
+	byte_register(&s->rm, &need, &forbid);
+	byte_register(&s->opcode, &need, &forbid);
 	if (!forbid)
 		return true;
 	/* AH..BH: nothing else may ask for a REX prefix. */
@@ -480,9 +479,9 @@ bool copy_insn(struct making *m, const struct tr_insn *t)
 		return true;
 	}
 	encoding_begin(in, &s, &c);
-	(void)byte_register(&s.reg, &c.rex, &forbid);
-	(void)byte_register(&s.rm, &c.rex, &forbid);
-	(void)byte_register(&s.opcode, &c.rex, &forbid);
+	byte_register(&s.reg, &c.rex, &forbid);
+	byte_register(&s.rm, &c.rex, &forbid);
+	byte_register(&s.opcode, &c.rex, &forbid);
 	if (attr & (ROW_VEC | ROW_MMX | ROW_X87))
 		fpu_want(m);
 	if ((s.reg.gpr && s.reg.number == RSP) ||

@@ -9,6 +9,7 @@
 #include <sys/random.h>
 
 #include "engine/core/decode/row.h"
+#include "engine/core/exec/alu.h"
 #include "engine/core/paging/mem.h"
 #include "engine/core/paging/paging.h"
 #include "engine/core/paging/tlb.h"
@@ -63,11 +64,15 @@ void translator_free(struct translator *tr)
 
 /* --- flags and the FPU --- */
 
-static void flags_load(struct soft_vcpu *vcpu, u64 ax)
+/* From LAHF's and SETO's bytes, and to them. */
+void flags_load(struct soft_vcpu *vcpu, u64 ax)
 {
-	u64 flags = (ax >> 8 & 0xd5) | (ax & 1) << 11;
+	flags_set(&vcpu->cpu, (u32)ax, RFLAGS_ARITH);
+}
 
-	vcpu->cpu.rflags = (vcpu->cpu.rflags & ~(u64)RFLAGS_ARITH) | flags;
+u64 flags_word(u64 rflags)
+{
+	return (rflags & 0xff) << 8 | (rflags >> 11 & 1);
 }
 
 #ifdef PLAIN_MEM
@@ -415,10 +420,9 @@ static int enter(struct translator *tr, u64 entry)
 {
 	struct soft_vcpu *vcpu = tr->vcpu;
 	struct x86_cpu *cpu = &vcpu->cpu;
-	u64 flags = cpu->rflags;
 	u32 reason;
 
-	vcpu->hot.flags = (flags & 0xff) << 8 | (flags >> 11 & 1);
+	vcpu->hot.flags = flags_word(cpu->rflags);
 	vcpu->hot.code_page = RIP(cpu) & ~0xfffull;
 	tr->dropped = false;
 	cpu->insn_len = 0;
@@ -430,7 +434,7 @@ static int enter(struct translator *tr, u64 entry)
 	return came_back(tr, reason);
 }
 
-/* One unit, alone: it runs with a request pending, so that it comes back. */
+/* One unit, alone: with verify no unit is linked, nor found by a jump. */
 static int enter_verified(struct translator *tr, struct tr_unit *unit)
 {
 	int rc;
@@ -501,7 +505,7 @@ static u64 entry_here(struct translator *tr)
 		return executable(tr, unit->entry_saved);
 	if (tr->link_from && !tr->link_from->to && !unit->host2 &&
 	    ((unit->host ^ tr->link_from->from->host) & ~4095ull) == 0)
-		exit_link(tr, tr->link_from, unit);
+		exit_link(tr->link_from, unit);
 	tr->link_from = NULL;
 	jump_note(tr, table, RIP(cpu), unit);
 	return executable(tr, unit->entry_saved);
@@ -561,7 +565,7 @@ u64 translator_fault(struct soft_vcpu *vcpu, u64 pc, u64 rflags)
 	    !unit_by_code(tr, pc))
 		return 0;
 	vcpu->hot.exit_arg = pc;
-	vcpu->hot.flags_fault = (rflags & 0xff) << 8 | (rflags >> 11 & 1);
+	vcpu->hot.flags_fault = flags_word(rflags);
 	return executable(tr, tr->stub_fault);
 }
 

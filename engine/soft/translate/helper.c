@@ -38,21 +38,6 @@ void helper_insn(struct making *m, const struct tr_insn *t)
 	m->sp_known = false;
 }
 
-static void flags_from_hot(struct soft_vcpu *vcpu)
-{
-	u64 ax = vcpu->hot.flags;
-	u64 flags = (ax >> 8 & 0xd5) | (ax & 1) << 11;
-
-	vcpu->cpu.rflags = (vcpu->cpu.rflags & ~(u64)RFLAGS_ARITH) | flags;
-}
-
-static void flags_to_hot(struct soft_vcpu *vcpu)
-{
-	u64 flags = vcpu->cpu.rflags;
-
-	vcpu->hot.flags = (flags & 0xff) << 8 | (flags >> 11 & 1);
-}
-
 /* 0: the unit goes on. Otherwise helper_result tells what happened. */
 int translator_helper(struct soft_vcpu *vcpu, const struct insn *in)
 {
@@ -65,7 +50,7 @@ int translator_helper(struct soft_vcpu *vcpu, const struct insn *in)
 	vcpu->hot.fill_pc = 0; /* a hole in memory is this handler's from here */
 	if (attr & (ROW_VEC | ROW_X87 | ROW_MMX) || translator_needs_fpu(in))
 		translator_fpu_sync(vcpu);
-	flags_from_hot(vcpu);
+	flags_load(vcpu, vcpu->hot.flags);
 	cpu->insn_len = in->len;
 	rc = in->exec(cpu, in);
 	while (rc == X86_REPEAT && !cpu->stop &&
@@ -78,7 +63,7 @@ int translator_helper(struct soft_vcpu *vcpu, const struct insn *in)
 	    translator_goes_on(in) &&
 	    !__atomic_load_n(&vcpu->request, __ATOMIC_RELAXED)) {
 		translator_tables_sync(tr);
-		flags_to_hot(vcpu);
+		vcpu->hot.flags = flags_word(cpu->rflags);
 		return 0;
 	}
 	if (rc == X86_FAULT || rc == X86_NEED || rc == X86_EXIT ||

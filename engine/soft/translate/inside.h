@@ -48,7 +48,6 @@ enum flags_at {
 /* The mode word of a unit: x86_cpu.block_mode and, above it, */
 enum {
 	MODE_NO_STACK = 1u << 28, /* without the shared check of the stack */
-	MODE_LINKED = 1u << 29,	  /* in a large page: may link across pages */
 };
 
 struct tr_unit;
@@ -218,7 +217,7 @@ struct tr_unit *unit_find(const struct translator *tr, u64 host, u64 rip,
 			  u32 mode);
 void unit_insert(struct translator *tr, struct tr_unit *unit);
 struct tr_unit *unit_by_code(const struct translator *tr, u64 pc);
-void exit_link(struct translator *tr, struct tr_exit *exit, struct tr_unit *to);
+void exit_link(struct tr_exit *exit, struct tr_unit *to);
 struct tr_page *page_find(const struct translator *tr, u64 host_page);
 bool page_verify(struct translator *tr, u64 host_page);
 void translator_distrust(struct translator *tr, u64 host_page);
@@ -279,6 +278,8 @@ s32 stack_adjustment(const struct insn *in);
 bool flow_insn(struct making *m, const struct tr_insn *t);
 /* helper.c */
 void helper_insn(struct making *m, const struct tr_insn *t);
+void flags_load(struct soft_vcpu *vcpu, u64 ax);
+u64 flags_word(u64 rflags);
 /* May translated code run in the state that the guest is in? */
 bool translatable(const struct translator *tr);
 bool translator_goes_on(const struct insn *in);

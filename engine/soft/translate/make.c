@@ -251,14 +251,10 @@ static bool finish(struct making *m)
 /* False: the unit ends with this instruction. */
 static bool write_insn(struct making *m, const struct tr_insn *t)
 {
-	u32 attr = insn_rows[t->in.row].attr;
-
 	if (flow_insn(m, t) || copy_insn(m, t))
 		return true;
 	helper_insn(m, t);
-	return !(attr & (ROW_BRANCH | ROW_END)) || t->in.id == INSN_CLI ||
-	       t->in.id == INSN_STAC || t->in.id == INSN_CLAC ||
-	       t->in.id == INSN_SWAPGS || t->in.id == INSN_POPF;
+	return translator_goes_on(&t->in);
 }
 
 static bool leaves(const struct insn *in)

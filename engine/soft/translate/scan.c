@@ -9,25 +9,24 @@
 #include "engine/core/exec/exec.h"
 #include "engine/soft/translate/inside.h"
 
-static bool ends_unit(const struct insn *in)
+/* A branch that may be passed: the unit has a way out there and goes on. */
+static bool may_pass(const struct insn *in)
 {
-	u32 attr = insn_rows[in->row].attr;
-
 	switch (in->id) {
 	case INSN_JCC:
 	case INSN_LOOP:
 	case INSN_LOOPE:
 	case INSN_LOOPNE:
 	case INSN_JCXZ:
-	case INSN_CLI:
-	case INSN_STAC:
-	case INSN_CLAC:
-	case INSN_SWAPGS:
-	case INSN_POPF:
-		return false;
+		return true;
 	default:
-		return attr & (ROW_BRANCH | ROW_END);
+		return false;
 	}
+}
+
+static bool ends_unit(const struct insn *in)
+{
+	return !may_pass(in) && !translator_goes_on(in);
 }
 
 /* A count that is known not to be zero leaves no flag as it was. */
@@ -61,14 +60,7 @@ static u16 flags_read(const struct insn *in)
 /* Runs on tier 0, which looks at all of RFLAGS. */
 static bool by_handler(const struct insn *in)
 {
-	u32 attr = insn_rows[in->row].attr;
-
 	switch (in->id) {
-	case INSN_JCC:
-	case INSN_LOOP:
-	case INSN_LOOPE:
-	case INSN_LOOPNE:
-	case INSN_JCXZ:
 	case INSN_JMP_REL:
 	case INSN_JMP_NEAR:
 	case INSN_CALL_REL:
@@ -79,7 +71,8 @@ static bool by_handler(const struct insn *in)
 	case INSN_LEAVE:
 		return false;
 	default:
-		return !(attr & ROW_COPYABLE);
+		return !may_pass(in) &&
+		       !(insn_rows[in->row].attr & ROW_COPYABLE);
 	}
 }
 

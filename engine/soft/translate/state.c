@@ -102,13 +102,10 @@ void cold_add(struct making *m, struct cold cold)
 	m->cold[m->cold_count++] = cold;
 }
 
-static bool is_near(const struct making *m, s64 target)
+/* In the page of the code: only such ways are linked. */
+static bool is_near(s64 target)
 {
-	u32 shift = m->unit->mode & MODE_LINKED ? 21 : 12;
-
-	if (!m->absolute)
-		return !((u64)target & ~0xfffull);
-	return (((u64)target + m->page) ^ m->page) >> shift == 0;
+	return !((u64)target & ~0xfffull);
 }
 
 static struct tr_exit *exit_new(struct making *m, s64 target)
@@ -118,7 +115,7 @@ static struct tr_exit *exit_new(struct making *m, s64 target)
 	assert(m->exit_count < UNIT_EXITS_MAX);
 	exit = &m->exit[m->exit_count++];
 	*exit = (struct tr_exit){
-		.target = (s32)target, /* near: within a large page */
+		.target = (s32)target,
 		.flags_at = m->flags_at,
 	};
 	return exit;
@@ -135,7 +132,7 @@ static void exit_cold(struct making *m, const struct tr_exit *exit, u8 *field)
  * through an indirect exit, which does so in its own way. */
 static bool is_back(const struct making *m, s64 target)
 {
-	return target <= (s64)m->insn[m->at].offset || target > 0xfff;
+	return target <= (s64)m->insn[m->at].offset;
 }
 
 /* Leaves for the linear address `target`, relative to the code's page. */
@@ -145,7 +142,7 @@ void exit_direct(struct making *m, s64 target)
 	u8 *field;
 
 	sp_settle(m);
-	if (!is_near(m, target)) {
+	if (!is_near(target)) {
 		emit_address_of(m, R_ADDR, target);
 		exit_indirect(m, m->undo);
 		return;
@@ -171,7 +168,7 @@ void exit_conditional(struct making *m, u8 cond, s64 target)
 	u8 *over, flags_at;
 
 	sp_settle(m);
-	if (is_near(m, target) && !is_back(m, target)) {
+	if (is_near(target) && !is_back(m, target)) {
 		exit = exit_new(m, target);
 		over = emit_jcc(&m->e, cond);
 		exit->field = (u32)(over - m->unit->code);

@@ -221,6 +221,8 @@ struct engine_vcpu_ops {
  */
 int engine_soft_open(const char *options, struct engine **ret,
 		     struct fault *fault);
+/* False: it only interprets, as asked or for want of executable memory. */
+bool engine_soft_translates(const struct engine *e);
 
 /* Linux's /dev/kvm. -ENOENT, -EACCES, …; -ENOSYS for an API version not 12. */
 int engine_kvm_open(struct engine **ret, struct fault *fault);

@@ -27,7 +27,11 @@ static int open_soft(const char *options, const char *why, struct engine **ret,
 	int err = engine_soft_open(options, ret, fault);
 
 	if (err == 0 && reason)
-		(void)snprintf(reason, reason_size, "accel: soft (%s)", why);
+		(void)snprintf(reason, reason_size, "accel: soft (%s)%s", why,
+			       engine_soft_translates(*ret) ? ""
+			       : options		    ? "; it interprets"
+					 : "; it interprets: executable memory "
+					   "is not to be had");
 	return err;
 }
 

@@ -2,6 +2,9 @@
 /* The choice of the way: what is asked for, what is got, and the one line. */
 #include "engine/engine.h"
 
+#include <string.h>
+#include <sys/resource.h>
+
 #include "base/test.h"
 #include "engine/kvm/probe.h"
 
@@ -89,5 +92,27 @@ TEST(the_software_engine_passes_the_probe)
 	kvm_probe_run(e, KVM_PROBE_BUDGET_NS, &result);
 	if (kvm_probe_classify(&result, why, sizeof(why)) != KVM_FULL)
 		test_fail("%s", why);
+	e->ops->free(e);
+}
+
+/* Executable memory is asked for by a descriptor: without one it is refused. */
+TEST(without_executable_memory_it_interprets_and_says_so)
+{
+	struct rlimit old, none;
+	struct engine *e = NULL;
+	char reason[256];
+	int err;
+
+	check_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+	none = (struct rlimit){.rlim_cur = 0, .rlim_max = old.rlim_max};
+	check_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	err = engine_open("soft", &e, reason, sizeof(reason), NULL);
+	check_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+	check_eq(err, 0);
+	check(!engine_soft_translates(e));
+	check(strstr(reason, "executable memory is not to be had") != NULL);
+	e->ops->free(e);
+	check_eq(engine_open("soft", &e, reason, sizeof(reason), NULL), 0);
+	check(engine_soft_translates(e));
 	e->ops->free(e);
 }

@@ -336,6 +336,8 @@ int engine_soft_open(const char *options, struct engine **ret,
 			return err;
 		}
 	}
+	if (soft->tier && !translator_possible())
+		soft->tier = 0;
 	err = soft_guard_install();
 	if (!err)
 		err = thunk_host_create(&soft->fpu);
@@ -355,4 +357,9 @@ int engine_soft_open(const char *options, struct engine **ret,
 	cpuid_features(soft->supported, soft->supported_count, soft->features);
 	*ret = &soft->engine;
 	return 0;
+}
+
+bool engine_soft_translates(const struct engine *e)
+{
+	return ((const struct soft_engine *)(const void *)e)->tier > 0;
 }

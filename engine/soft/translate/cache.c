@@ -36,25 +36,40 @@ static void unmap(void *at, size_t bytes)
 		(void)munmap(at, bytes); /* our own mapping: cannot fail */
 }
 
-bool cache_create(struct translator *tr)
+/* Both views of `bytes` of new memory; false: one of them could not be had. */
+static bool views_map(size_t bytes, u8 **ret_write, u8 **ret_exec)
 {
 	int fd = memfd_create("keel-code", MFD_CLOEXEC);
 
+	if (fd < 0)
+		return false;
+	if (ftruncate(fd, (off_t)bytes) == 0) {
+		*ret_write = map_shared(fd, bytes, PROT_READ | PROT_WRITE);
+		*ret_exec = map_shared(fd, bytes, PROT_READ | PROT_EXEC);
+	}
+	(void)close(fd); /* the mappings keep it */
+	return *ret_write && *ret_exec;
+}
+
+bool translator_possible(void)
+{
+	u8 *write = NULL, *exec = NULL;
+	bool possible = views_map(4096, &write, &exec);
+
+	unmap(write, 4096);
+	unmap(exec, 4096);
+	return possible;
+}
+
+bool cache_create(struct translator *tr)
+{
 	tr->code_bytes = tr->options.cache_bytes ? tr->options.cache_bytes
 						 : CODE_BYTES;
 	tr->unit_max = (u32)(tr->code_bytes / 64);
-	if (fd < 0)
-		return false;
-	if (ftruncate(fd, (off_t)tr->code_bytes) == 0) {
-		tr->code =
-			map_shared(fd, tr->code_bytes, PROT_READ | PROT_WRITE);
-		tr->code_exec =
-			map_shared(fd, tr->code_bytes, PROT_READ | PROT_EXEC);
-	}
-	(void)close(fd); /* the mappings keep it */
 	tr->meta = map_private(META_BYTES);
 	tr->units = map_private(tr->unit_max * sizeof(tr->units[0]));
-	return tr->code && tr->code_exec && tr->meta && tr->units;
+	return views_map(tr->code_bytes, &tr->code, &tr->code_exec) &&
+	       tr->meta && tr->units;
 }
 
 void cache_free(struct translator *tr)

@@ -93,7 +93,10 @@ struct translate_options {
 	bool stress_flush; /* drop all translations at every exit */
 };
 
-/* NULL: no executable memory to be had; tier 0 goes on alone. */
+/* Can this process have memory that is writable here and executable there? */
+bool translator_possible(void);
+
+/* NULL: no memory to be had; tier 0 goes on alone. */
 struct translator *translator_create(struct soft_vcpu *vcpu,
 				     const struct translate_options *options);
 void translator_free(struct translator *tr);

@@ -102,10 +102,14 @@ void cold_add(struct making *m, struct cold cold)
 	m->cold[m->cold_count++] = cold;
 }
 
-/* In the page of the code: only such ways are linked. */
+/*
+ * In the page of the code, and not so far behind that an instruction there may
+ * lie in two pages: only such ways are linked. The others go by the table of
+ * jumps, which holds for one address space.
+ */
 static bool is_near(s64 target)
 {
-	return !((u64)target & ~0xfffull);
+	return target >= 0 && target <= 4096 - INSN_LEN_MAX;
 }
 
 static struct tr_exit *exit_new(struct making *m, s64 target)

@@ -31,6 +31,7 @@ static void backend_close(struct chardev *chardev)
 static const struct chardev_ops backend_ops = {
 	.write = stream_write,
 	.input_wanted = stream_input_wanted,
+	.drain = stream_drain,
 	.close = backend_close,
 };
 

@@ -19,6 +19,12 @@ void chardev_attach(struct chardev *chardev, const struct chardev_user *user)
 	chardev_input_wanted(chardev);
 }
 
+void chardev_drain(struct chardev *chardev)
+{
+	if (chardev)
+		chardev->ops->drain(chardev);
+}
+
 void chardev_close(struct chardev *chardev)
 {
 	if (chardev)

@@ -19,6 +19,7 @@ struct chardev;
 struct chardev_ops {
 	size_t (*write)(struct chardev *chardev, const u8 *data, size_t size);
 	void (*input_wanted)(struct chardev *chardev);
+	void (*drain)(struct chardev *chardev);
 	void (*close)(struct chardev *chardev);
 };
 
@@ -49,9 +50,13 @@ size_t chardev_write(struct chardev *chardev, const void *data, size_t size);
 /* room() has grown from 0. Accepts NULL. */
 void chardev_input_wanted(struct chardev *chardev);
 
-/* Both from the loop's thread, or before it runs. Close accepts NULL; it
- * writes out what is waiting, for CHARDEV_STALL_NS at most. */
+/*
+ * These from the loop's thread, or before it runs. Drain and close accept
+ * NULL and wait until what was taken is written out, for CHARDEV_STALL_NS at
+ * most; drain, so that what the process then says comes after it.
+ */
 void chardev_attach(struct chardev *chardev, const struct chardev_user *user);
+void chardev_drain(struct chardev *chardev);
 void chardev_close(struct chardev *chardev);
 
 #endif

@@ -20,6 +20,11 @@ static void fake_input_wanted(struct chardev *chardev)
 	container_of(chardev, struct fake_chardev, chardev)->input_wanted_count++;
 }
 
+static void fake_drain(struct chardev *chardev)
+{
+	container_of(chardev, struct fake_chardev, chardev)->drain_count++;
+}
+
 static void fake_close(struct chardev *chardev)
 {
 	(void)chardev;
@@ -28,6 +33,7 @@ static void fake_close(struct chardev *chardev)
 static const struct chardev_ops fake_ops = {
 	.write = fake_write,
 	.input_wanted = fake_input_wanted,
+	.drain = fake_drain,
 	.close = fake_close,
 };
 

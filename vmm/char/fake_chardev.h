@@ -13,6 +13,7 @@ struct fake_chardev {
 	size_t out_size;
 	size_t limit; /* takes no more than this in total */
 	u32 input_wanted_count;
+	u32 drain_count;
 };
 
 void fake_chardev_init(struct fake_chardev *fake);

@@ -139,6 +139,8 @@ static void progress_locked(struct stream *s, ssize_t n)
 		s->notify = false;
 		loop_post(s->loop, &s->writable_work);
 	}
+	if (!s->count)
+		cond_wake_all(&s->changed);
 }
 
 /* Only this thread moves `head`, so the bytes from there on are its own. */
@@ -163,6 +165,17 @@ static void writer_main(void *ctx)
 	}
 	s->ended = true;
 	cond_wake_all(&s->changed);
+	mutex_unlock(&s->lock);
+}
+
+void stream_drain(struct chardev *chardev)
+{
+	struct stream *s = stream_of(chardev);
+	u64 deadline_ns = clock_now_ns() + CHARDEV_STALL_NS;
+
+	mutex_lock(&s->lock);
+	while (s->count && !s->ended && clock_now_ns() < deadline_ns)
+		cond_wait_until(&s->changed, &s->lock, deadline_ns);
 	mutex_unlock(&s->lock);
 }
 

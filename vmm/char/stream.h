@@ -79,5 +79,6 @@ void stream_stop(struct stream *stream);
 /* The chardev ops of every stream but close. */
 size_t stream_write(struct chardev *chardev, const u8 *data, size_t size);
 void stream_input_wanted(struct chardev *chardev);
+void stream_drain(struct chardev *chardev);
 
 #endif

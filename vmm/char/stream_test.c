@@ -18,6 +18,7 @@ static void stop(struct chardev *chardev)
 static const struct chardev_ops ops = {
 	.write = stream_write,
 	.input_wanted = stream_input_wanted,
+	.drain = stream_drain,
 	.close = stop,
 };
 
@@ -106,6 +107,36 @@ TEST(bytes_written_arrive_in_order)
 	check_eq(chardev_write(&t.stream.chardev, "lo", 2), 2);
 	check_eq(read_full(t.out[0], back, 5), 0);
 	check_str_eq(back, "hello");
+	finish();
+}
+
+TEST(draining_waits_until_the_writer_has_written)
+{
+	u8 data[STREAM_OUT_BYTES / 2] = {[STREAM_OUT_BYTES / 2 - 1] = 7};
+	u8 back[sizeof(data)];
+
+	start(false);
+	chardev_drain(&t.stream.chardev);
+	check_eq(fcntl(t.out[1], F_SETPIPE_SZ, STREAM_OUT_BYTES),
+		 STREAM_OUT_BYTES);
+	check_eq(chardev_write(&t.stream.chardev, data, sizeof(data)),
+		 sizeof(data));
+	chardev_drain(&t.stream.chardev);
+	check_eq(fcntl(t.out[0], F_SETFL, O_NONBLOCK), 0);
+	check_eq(read_full(t.out[0], back, sizeof(back)), 0);
+	check_eq(back[sizeof(back) - 1], 7);
+	finish();
+}
+
+TEST(draining_to_a_reader_that_sleeps_ends)
+{
+	u8 data[STREAM_OUT_BYTES] = {};
+
+	start(false);
+	check_eq(fcntl(t.out[1], F_SETPIPE_SZ, 4096), 4096);
+	check_eq(chardev_write(&t.stream.chardev, data, sizeof(data)),
+		 sizeof(data));
+	chardev_drain(&t.stream.chardev);
 	finish();
 }
 

@@ -206,6 +206,8 @@ static void event_due(struct loop_work *work)
 		machine_over(m, m->exit_status);
 		break;
 	case EVENT_FAILED:
+		chardev_drain(m->config.serial);
+		chardev_drain(m->config.debug_console);
 		vcpu_dump(m->failed);
 		machine_over(m, 1);
 		break;

@@ -238,6 +238,7 @@ static const char *failing(struct fake_exit exit)
 	check(n > 0);
 	text[n] = 0;
 	check_eq(t.status, 1);
+	check_eq(t.serial.drain_count, 1);
 	end();
 	return text;
 }

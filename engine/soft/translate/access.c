@@ -1,43 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where a guest operand is in the host: registers, and memory behind a check.
+ * Where a guest operand in memory is in the host: behind a check.
  *
  * Everything here leaves the guest's registers alone until the operand is known
  * to be reachable, so that the way out to tier 0 can be taken at any point.
+ *
+ * A slot has a page's linear address and its distance to the host's. A check
+ * leaves that distance in R14, and the operand is at [base + R14 + disp]. Where
+ * later accesses go through the same base register, the first one's check
+ * covers them, too; they only need the distance.
  */
 #include <assert.h>
 
 #include "engine/core/decode/row.h"
 #include "engine/soft/translate/inside.h"
-
-bool gpr_in_memory(u32 reg)
-{
-	return reg >= R12 && reg <= R15;
-}
-
-/* The host register that holds guest register `reg`; R12..R15 are loaded. */
-u8 gpr_host(struct making *m, u32 reg, u8 scratch)
-{
-	if (reg == RSP) {
-		sp_settle(m);
-		return R_SP;
-	}
-	if (!gpr_in_memory(reg))
-		return (u8)reg;
-	emit_load(&m->e, scratch, IN_GS(GPR_AT(reg)));
-	return scratch;
-}
-
-/* The same for an address, where a lag costs nothing: *disp takes it. */
-static u8 base_host(struct making *m, u32 reg, u8 scratch, s64 *disp)
-{
-	if (reg != RSP)
-		return gpr_host(m, reg, scratch);
-	if (*disp + m->lag != (s32)(*disp + m->lag))
-		sp_settle(m);
-	*disp += m->lag;
-	return R_SP;
-}
 
 static u32 gpr_of(u8 offset)
 {
@@ -55,10 +31,11 @@ static bool by_stack(const struct making *m, const struct insn *in)
 
 static struct place stack_place(struct making *m, s64 relative)
 {
-	if (!m->stack_delta) {
-		emit_load(&m->e, R_AUX, IN_GS(HOT_AT(stack[m->table].host)));
-		m->stack_delta = true;
+	if (m->holds[R_AUX - H_R13] != HOLDS_STACK) {
+		emit_load(&m->e, R_AUX, IN_GS(HOT_AT(stack[m->table].delta)));
+		m->holds[R_AUX - H_R13] = HOLDS_STACK;
 	}
+	scratch_pin(m, R_AUX);
 	return (struct place){.kind = PLACE_MEMORY,
 			      .base = R_SP,
 			      .index = R_AUX,
@@ -72,8 +49,9 @@ static bool in_shared(const struct making *m, s64 relative, u32 bytes)
 	return offset >= m->low && offset + bytes <= m->high;
 }
 
-/* R14 = linear address of the operand. No flag changes. */
-void access_address(struct making *m, const struct insn *in)
+/* Base, index and displacement in host registers. RIP is not among them; a
+ * distance that R12 is behind RSP costs nothing. */
+static struct place parts(struct making *m, const struct insn *in)
 {
 	struct place p = {.kind = PLACE_MEMORY,
 			  .base = H_NONE,
@@ -81,46 +59,63 @@ void access_address(struct making *m, const struct insn *in)
 			  .scale = in->scale};
 	s64 disp = in->disp;
 
-	if (in->base_off == GPR_OFFSET(GPR_RIP)) {
-		emit_address_of(m, R_ADDR,
-				m->insn[m->at].offset + in->len + disp);
-		if (in->addr_size == CODE_32)
-			emit_op32(&m->e, 0x8b, R_ADDR, IN_REG(R_ADDR));
-	} else {
-		if (in->base_off != GPR_OFFSET(GPR_ZERO))
-			p.base = base_host(m, gpr_of(in->base_off), R_ADDR,
-					   &disp);
-		if (in->index_off != GPR_OFFSET(GPR_ZERO))
-			p.index = gpr_host(m, gpr_of(in->index_off), R_TMP);
-		p.disp = (s32)disp;
-		if (in->addr_size == CODE_32)
-			emit_lea32(&m->e, R_ADDR, p);
-		else if (p.index == H_NONE && p.base != H_NONE && !p.disp)
-			emit_load(&m->e, R_ADDR, IN_REG(p.base));
-		else
-			emit_lea(&m->e, R_ADDR, p);
+	if (in->base_off == GPR_OFFSET(RSP)) {
+		if (disp + m->lag != (s32)(disp + m->lag))
+			sp_settle(m);
+		disp += m->lag;
+		p.base = R_SP;
+	} else if (in->base_off != GPR_OFFSET(GPR_ZERO)) {
+		p.base = gpr_host(m, gpr_of(in->base_off));
 	}
-	if (in->seg == SEG_FS || in->seg == SEG_GS) {
-		emit_load(&m->e, R_TMP, IN_GS(CPU_AT(segment_base[in->seg])));
-		p = IN_MEMORY(R_ADDR, 0);
-		p.index = R_TMP;
-		emit_lea(&m->e, R_ADDR, p);
-	}
+	if (in->index_off != GPR_OFFSET(GPR_ZERO))
+		p.index = gpr_host(m, gpr_of(in->index_off));
+	p.disp = (s32)disp;
+	return p;
 }
 
-static u32 size_class(u32 bytes)
+/* reg = the sum, shortest. */
+static void sum(struct making *m, u8 reg, struct place p)
 {
-	u32 class = 0;
+	if (p.index == H_NONE && p.base != H_NONE && !p.disp)
+		emit_load(&m->e, reg, IN_REG(p.base));
+	else
+		emit_lea(&m->e, reg, p);
+}
 
-	while (1u << class < bytes)
-		class ++;
-	return class;
+static bool by_rip(const struct insn *in)
+{
+	return in->base_off == GPR_OFFSET(GPR_RIP);
+}
+
+static s64 rip_offset(const struct making *m, const struct insn *in)
+{
+	return m->insn[m->at].offset + in->len + in->disp;
+}
+
+/* LEA's result into `host`. No flag changes. */
+void access_effective(struct making *m, const struct insn *in, u8 host)
+{
+	struct place p;
+
+	if (by_rip(in)) {
+		emit_address_of(m, host, rip_offset(m, in));
+		if (in->addr_size == CODE_32)
+			emit_op32(&m->e, 0x8b, host, IN_REG(host));
+		return;
+	}
+	p = parts(m, in);
+	if (in->addr_size == CODE_32)
+		emit_lea32(&m->e, host, p);
+	else
+		sum(m, host, p);
 }
 
 /*
- * R14: linear address in, host address out. Flags must have been looked after.
+ * R14: linear address in, its distance to the host's out. Flags must have been
+ * looked after. `strict`: others will read the slot afterwards, so it must hold
+ * the page.
  */
-static void site_check(struct making *m, u32 bytes, bool write)
+static s32 site_check(struct making *m, u32 bytes, bool write, bool strict)
 {
 	struct translator *tr = m->tr;
 	u32 *next = &tr->next_site[m->table][write];
@@ -130,26 +125,178 @@ static void site_check(struct making *m, u32 bytes, bool write)
 	struct emit *e = &m->e;
 	u8 *miss;
 
+	_Static_assert(HOT_AT(jump) < 1 << MISS_SIZE_SHIFT, "see make_miss");
 	*next = (*next + 1) % TR_SITES;
 	emit_op(e, 0x2b, R_ADDR, IN_GS(slot));
 	emit_alu_imm(e, 7, IN_REG(R_ADDR), (s32)(4096 - bytes));
 	miss = emit_jcc(e, 7); /* ja */
-	emit_op(e, 0x03, R_ADDR, IN_GS(slot + 8));
-	cold_add(m,
-		 (struct cold){
-			 .kind = COLD_MISS,
-			 .from = miss,
-			 .back = e->at,
-			 .stub = tr->stub_miss[m->table][write][size_class(bytes)],
-			 .arg = (u64)(s64)slot,
-		 });
+	emit_load(e, R_ADDR, IN_GS(slot + 8));
+	cold_add(m, (struct cold){
+			    .kind = COLD_MISS,
+			    .from = miss,
+			    .back = e->at,
+			    .stub = tr->stub_miss[m->table][write][strict],
+			    .arg = (u64)slot | (u64)bytes << MISS_SIZE_SHIFT,
+		    });
+	scratch_take(m, R_ADDR);
+	scratch_pin(m, R_ADDR);
+	return slot;
 }
 
-static void flags_for_check(struct making *m)
+/* The flags are about to be destroyed by a check. */
+void flags_make_way(struct making *m)
 {
 	if (m->insn[m->at].live_in)
 		flags_want_saved(m);
 	flags_destroyed(m);
+}
+
+/* One base register and a displacement: what shared checks are made for. */
+bool access_is_simple(const struct insn *in)
+{
+	u32 base = gpr_of(in->base_off);
+
+	return in->addr_size == CODE_64 && in->seg == SEG_NONE &&
+	       in->index_off == GPR_OFFSET(GPR_ZERO) && base <= R15 &&
+	       base != RSP;
+}
+
+static bool covers(const struct span_right *right, s32 disp, u32 bytes)
+{
+	return right->slot && disp >= right->low &&
+	       (s64)disp + bytes <= right->high;
+}
+
+static struct place with_delta(u8 base, s32 disp)
+{
+	return (struct place){.kind = PLACE_MEMORY,
+			      .base = base,
+			      .index = base == H_NONE ? H_NONE : R_ADDR,
+			      .disp = disp};
+}
+
+/* A check that was made covers this access as well. */
+static struct place follower(struct making *m, const struct insn *in, s32 slot)
+{
+	u8 base = gpr_host(m, gpr_of(in->base_off));
+
+	if (m->delta_slot != slot) {
+		scratch_take(m, R_ADDR);
+		emit_load(&m->e, R_ADDR, IN_GS(slot + 8));
+		m->delta_slot = slot;
+	}
+	scratch_pin(m, R_ADDR);
+	return with_delta(base, in->disp);
+}
+
+static struct place simple(struct making *m, const struct insn *in, u32 bytes,
+			   bool write)
+{
+	const struct tr_insn *t = &m->insn[m->at];
+	u32 base = gpr_of(in->base_off);
+	s32 low = in->disp, high = in->disp + (s32)bytes, slot;
+	struct place p;
+
+	for (u32 w = write; w < 2; w++)
+		if (covers(&m->right[w][base], in->disp, bytes))
+			return follower(m, in, m->right[w][base].slot);
+	flags_make_way(m);
+	p = (struct place){.kind = PLACE_MEMORY,
+			   .base = gpr_host(m, base),
+			   .index = H_NONE};
+	if (t->span_shared && t->span_low <= low && t->span_high >= high) {
+		low = t->span_low;
+		high = t->span_high;
+	}
+	p.disp = low;
+	sum(m, R_ADDR, p);
+	slot = site_check(m, (u32)(high - low), write, t->span_shared);
+	if (t->span_shared) {
+		m->right[write][base] = (struct span_right){slot, low, high};
+		m->delta_slot = slot;
+	}
+	return with_delta(p.base, in->disp);
+}
+
+static struct place relative_to_code(struct making *m, const struct insn *in,
+				     u32 bytes, bool write)
+{
+	s64 offset = rip_offset(m, in);
+
+	emit_address_of(m, R_ADDR, offset);
+	site_check(m, bytes, write, false);
+	if (m->absolute) {
+		s64 address = (s64)(m->page + (u64)offset);
+		u8 host;
+
+		if (address == (s32)address)
+			return IN_MEMORY(R_ADDR, (s32)address);
+		host = scratch_pick(m);
+		scratch_pin(m, host);
+		emit_mov_imm(&m->e, host, (u64)address);
+		return with_delta(host, 0);
+	}
+	emit_op(&m->e, 0x03, R_ADDR, IN_GS(HOT_AT(code_page)));
+	if (offset != (s32)offset) { /* a page beyond the reach of 32 bits */
+		s32 part = offset < 0 ? INT32_MIN : INT32_MAX;
+
+		emit_lea(&m->e, R_ADDR, IN_MEMORY(R_ADDR, part));
+		offset -= part;
+	}
+	return IN_MEMORY(R_ADDR, (s32)offset);
+}
+
+static void add_segment(struct making *m, const struct insn *in, u8 host)
+{
+	if (in->seg == SEG_FS || in->seg == SEG_GS)
+		emit_op(&m->e, 0x03, host, IN_GS(CPU_AT(segment_base[in->seg])));
+}
+
+/* Addresses of 32 bits, and those from RIP in a segment, are computed once and
+ * kept. */
+static struct place kept(struct making *m, const struct insn *in, u32 bytes,
+			 bool write)
+{
+	struct place p;
+	u8 host;
+
+	if (by_rip(in)) {
+		host = scratch_pick(m);
+		access_effective(m, in, host);
+	} else {
+		p = parts(m, in);
+		host = p.base >= H_R13 && p.base <= H_R15     ? p.base
+		       : p.index >= H_R13 && p.index <= H_R15 ? p.index
+							      : scratch_pick(m);
+		emit_lea32(&m->e, host, p);
+	}
+	add_segment(m, in, host);
+	scratch_take(m, host);
+	scratch_pin(m, host);
+	emit_load(&m->e, R_ADDR, IN_REG(host));
+	site_check(m, bytes, write, false);
+	return with_delta(host, 0);
+}
+
+static struct place wide(struct making *m, const struct insn *in, u32 bytes,
+			 bool write)
+{
+	struct place p = parts(m, in);
+
+	sum(m, R_ADDR, p);
+	add_segment(m, in, R_ADDR);
+	site_check(m, bytes, write, false);
+	add_segment(m, in, R_ADDR);
+	if (p.index == H_NONE)
+		return p.base == H_NONE ? IN_MEMORY(R_ADDR, p.disp)
+					: with_delta(p.base, p.disp);
+	if (p.base != H_NONE) {
+		emit_op(&m->e, 0x03, R_ADDR, IN_REG(p.base));
+		scratch_unpin(m, p.base);
+		scratch_pin(m, p.index);
+	}
+	p.base = R_ADDR;
+	return p;
 }
 
 struct place access_place(struct making *m, const struct insn *in, u32 bytes,
@@ -157,18 +304,34 @@ struct place access_place(struct making *m, const struct insn *in, u32 bytes,
 {
 	if (by_stack(m, in) && in_shared(m, in->disp, bytes))
 		return stack_place(m, in->disp);
-	flags_for_check(m);
-	access_address(m, in);
-	site_check(m, bytes, write);
-	return IN_MEMORY(R_ADDR, 0);
+	if (access_is_simple(in))
+		return simple(m, in, bytes, write);
+	flags_make_way(m);
+	if (in->addr_size == CODE_32 ||
+	    (by_rip(in) && (in->seg == SEG_FS || in->seg == SEG_GS)))
+		return kept(m, in, bytes, write);
+	if (by_rip(in))
+		return relative_to_code(m, in, bytes, write);
+	return wide(m, in, bytes, write);
 }
 
 struct place access_stack(struct making *m, s32 relative, u32 bytes, bool write)
 {
 	if (m->stack_shared && m->sp_known && in_shared(m, relative, bytes))
 		return stack_place(m, relative);
-	flags_for_check(m);
+	flags_make_way(m);
 	emit_lea(&m->e, R_ADDR, IN_MEMORY(R_SP, relative + m->lag));
-	site_check(m, bytes, write);
+	site_check(m, bytes, write, false);
+	return with_delta(R_SP, relative + m->lag);
+}
+
+/* R14 = the operand's host address; nothing else is needed for it then. */
+struct place access_in_one(struct making *m, struct place p)
+{
+	if (p.kind != PLACE_MEMORY)
+		return p;
+	sum(m, R_ADDR, p);
+	scratch_take(m, R_ADDR);
+	m->pinned = (u32)BIT(R_ADDR);
 	return IN_MEMORY(R_ADDR, 0);
 }

@@ -336,7 +336,7 @@ void jumps_reset(struct translator *tr, u32 table)
 void slots_reset(struct translator *tr, u32 table)
 {
 	struct tr_hot *hot = &tr->vcpu->hot;
-	struct tr_slot empty = {.page = BIT(63), .host = BIT(62)};
+	struct tr_slot empty = {.page = BIT(63), .delta = BIT(62)};
 
 	for (u32 write = 0; write < 2; write++)
 		for (u32 i = 0; i < TR_SITES; i++)
@@ -347,7 +347,7 @@ void slots_reset(struct translator *tr, u32 table)
 static void writes_reset(struct translator *tr, u32 table)
 {
 	struct tr_hot *hot = &tr->vcpu->hot;
-	struct tr_slot empty = {.page = BIT(63), .host = BIT(62)};
+	struct tr_slot empty = {.page = BIT(63), .delta = BIT(62)};
 
 	for (u32 i = 0; i < TR_SITES; i++)
 		hot->site[table][1][i] = empty;

@@ -287,9 +287,8 @@ static void fpu_want(struct making *m)
 
 	if (m->fpu_ready)
 		return;
-	if (m->insn[m->at].live_in)
-		flags_want_saved(m);
-	flags_destroyed(m);
+	flags_make_way(m);
+	scratch_take(m, R_ADDR);
 	emit_alu_imm(&m->e, 7, IN_GS(HOT_AT(fpu_live)), 0);
 	field = emit_jcc(&m->e, 4);
 	cold_add(m, (struct cold){.kind = COLD_CALL,
@@ -323,33 +322,37 @@ static struct place memory_operand(struct making *m, const struct insn *in,
 	bool shared = m->stack_shared;
 	struct place place;
 
-	if (locked)
+	if (locked) {
 		m->stack_shared = false;
+		flags_make_way(m);
+	}
 	place = access_place(m, in, bytes, write);
 	m->stack_shared = shared;
-	if (locked)
+	if (locked) {
+		place = access_in_one(m, place);
 		locked_check(m, bytes);
+	}
 	return place;
 }
 
-/* A register operand's host register; R12..R15 come into `scratch`. */
-static u8 register_operand(struct making *m, const struct named *o, u8 scratch)
+/* How many scratch registers the other operands may need. */
+static u32 gpr_count_in_memory(const struct shape *s)
+{
+	return (s->reg.gpr && gpr_in_memory(s->reg.number)) +
+	       (s->vvvv.gpr && gpr_in_memory(s->vvvv.number));
+}
+
+static u8 register_operand(struct making *m, const struct named *o)
 {
 	bool whole = o->written && !o->read && o->bytes >= 4;
 
-	if (gpr_in_memory(o->number) && whole)
-		return scratch;
-	return gpr_host(m, o->number, scratch);
+	return whole ? gpr_new(m, o->number) : gpr_host(m, o->number);
 }
 
 static void register_done(struct making *m, const struct named *o, u8 host)
 {
-	if (!o->gpr || !o->written)
-		return;
-	if (gpr_in_memory(o->number))
-		emit_store(&m->e, IN_GS(GPR_AT(o->number)), host);
-	if (o->number == RSP)
-		m->sp_known = false;
+	if (o->gpr && o->written)
+		gpr_written(m, o->number, host);
 }
 
 static u8 ah_number(const struct named *o, u8 host)
@@ -439,18 +442,21 @@ static void lea(struct making *m, const struct insn *in, const struct shape *s)
 {
 	u8 host;
 
-	/* Into the scratch register first: source may be destination. */
-	struct insn copy = *in;
-
-	copy.seg = SEG_NONE;
-	access_address(m, &copy);
-	host = register_operand(m, &s->reg, R_TMP);
-	if (in->op_size == 1)
-		emit_op16(&m->e, 0x8b, host, IN_REG(R_ADDR));
-	else if (in->op_size == 2)
-		emit_op32(&m->e, 0x8b, host, IN_REG(R_ADDR));
-	else
-		emit_load(&m->e, host, IN_REG(R_ADDR));
+	if (in->op_size == 3 && s->reg.number != RSP) {
+		host = gpr_new(m, s->reg.number);
+		access_effective(m, in, host);
+	} else { /* a part of it */
+		scratch_take(m, R_ADDR);
+		access_effective(m, in, R_ADDR);
+		m->pinned = (u32)BIT(R_ADDR);
+		host = register_operand(m, &s->reg);
+		if (in->op_size == 1)
+			emit_op16(&m->e, 0x8b, host, IN_REG(R_ADDR));
+		else if (in->op_size == 2)
+			emit_op32(&m->e, 0x8b, host, IN_REG(R_ADDR));
+		else
+			emit_load(&m->e, host, IN_REG(R_ADDR));
+	}
 	register_done(m, &s->reg, host);
 }
 
@@ -459,6 +465,20 @@ u32 copy_memory_bytes(const struct insn *in)
 	struct shape s;
 
 	return shape_of(in, &s) ? s.rm.bytes : 0;
+}
+
+/* General registers that an instruction writes and names: BIT(number). */
+u32 copy_gprs_named(const struct insn *in)
+{
+	u32 mask = 0;
+
+	for (u32 i = 0; i < ARRAY_SIZE(insn_rows[0].op); i++) {
+		struct named o = operand_of(in, i);
+
+		if (o.gpr && o.written)
+			mask |= (u32)BIT(o.number);
+	}
+	return mask;
 }
 
 bool copy_insn(struct making *m, const struct tr_insn *t)
@@ -487,43 +507,43 @@ bool copy_insn(struct making *m, const struct tr_insn *t)
 	if ((s.reg.gpr && s.reg.number == RSP) ||
 	    (s.vvvv.gpr && s.vvvv.number == RSP))
 		sp_settle(m); /* before an address counts on the lag */
-	if (memory)
+	if (memory) {
 		c.rm = memory_operand(m, in, s.rm.bytes);
+		if (gpr_count_in_memory(&s) > scratch_free_count(m))
+			c.rm = access_in_one(m, c.rm);
+	}
 	if (t->reads || (t->live & ~t->writes & FLAG_ARITH && t->writes))
 		flags_want_host(m);
 	if (s.rm.gpr && !memory) {
-		if (gpr_in_memory(s.rm.number) && rm_in_place(in, &s.rm)) {
+		if (!s.rm.written && gpr_not_held(m, s.rm.number) &&
+		    rm_in_place(in, &s.rm)) {
 			c.rm = IN_GS(GPR_AT(s.rm.number));
 		} else {
-			rm = register_operand(m, &s.rm, R_ADDR);
+			rm = register_operand(m, &s.rm);
 			c.rm = IN_REG(ah_number(&s.rm, rm));
 		}
 	} else if (!memory && s.rm.field == FIELD_RM) {
 		c.rm = IN_REG(in->rm);
 	}
 	if (s.reg.gpr) {
-		reg = register_operand(m, &s.reg, R_TMP);
+		reg = register_operand(m, &s.reg);
 		c.reg = ah_number(&s.reg, reg);
 	} else if (s.reg.field == FIELD_REG) {
 		c.reg = in->reg;
 	}
 	if (s.vvvv.gpr) {
-		bool taken = memory && c.rm.index == R_AUX;
-
-		vvvv = register_operand(m, &s.vvvv, taken ? R_ADDR : R_AUX);
+		vvvv = register_operand(m, &s.vvvv);
 		c.vvvv = vvvv;
-		if (vvvv == R_AUX)
-			m->stack_delta = false;
 	}
 	if (s.opcode.gpr) {
-		opcode = register_operand(m, &s.opcode, R_TMP);
+		opcode = register_operand(m, &s.opcode);
 		c.rm = IN_REG(ah_number(&s.opcode, opcode));
 	}
 	map_here(m);
 	emit_insn(&m->e, &c);
 	if (t->writes)
 		m->flags_at = FLAGS_HOST;
-	if (c.rm.kind != PLACE_GS && !memory)
+	if (!memory)
 		register_done(m, &s.rm, rm);
 	register_done(m, &s.reg, reg);
 	register_done(m, &s.vvvv, vvvv);

@@ -373,23 +373,36 @@ static int on_indirect(struct translator *tr)
 	return one_on_tier0(vcpu);
 }
 
-/* The unit's own check of the stack found two pages: the one without it. */
+/* A check that several accesses share found two pages, or one that is not to be
+ * had at once. From here on with checks of each. */
+static int plainly(struct translator *tr, struct tr_unit *unit)
+{
+	if (unit->dead || tr->dropped)
+		return GO_ON;
+	tr->plain = unit_here(tr, MODE_PLAIN);
+	return tr->plain ? GO_ON : one_on_tier0(tr->vcpu);
+}
+
 static int on_stack(struct translator *tr)
 {
 	struct soft_vcpu *vcpu = tr->vcpu;
-	struct tr_unit *unit = unit_by_code(tr, vcpu->hot.exit_arg), *plain;
+	struct tr_unit *unit = unit_by_code(tr, vcpu->hot.exit_arg);
+	int rc;
 
 	RIP(&vcpu->cpu) =
 		unit->rip + (vcpu->cpu.cpl == 3 ? vcpu->hot.code_page : 0);
-	if (unit->dead || tr->dropped)
-		return GO_ON;
-	plain = unit_here(tr, MODE_NO_STACK);
-	if (!plain)
-		return one_on_tier0(vcpu);
+	rc = plainly(tr, unit);
 	if (!unit->dead)
-		unit->plain = plain; /* of the same page: they die together */
-	tr->plain = plain;
-	return GO_ON;
+		unit->plain = tr->plain; /* of one page: they die together */
+	return rc;
+}
+
+static int on_span(struct translator *tr)
+{
+	u64 pc = tr->vcpu->hot.exit_arg;
+
+	state_at(tr, pc);
+	return plainly(tr, unit_by_code(tr, pc));
 }
 
 static int came_back(struct translator *tr, u32 reason)
@@ -411,6 +424,8 @@ static int came_back(struct translator *tr, u32 reason)
 	case EXIT_FAULT:
 		state_at(tr, vcpu->hot.exit_arg);
 		return one_on_tier0(vcpu);
+	case EXIT_SPAN:
+		return on_span(tr);
 	default:
 		return on_stack(tr);
 	}

@@ -36,9 +36,11 @@ static void push_return(struct making *m, const struct tr_insn *t)
 		map_here(m);
 		emit_store_imm(&m->e, top, (s32)address);
 	} else {
-		emit_address_of(m, R_TMP, next_offset(t));
+		u8 host = scratch_pick(m);
+
+		emit_address_of(m, host, next_offset(t));
 		map_here(m);
-		emit_store(&m->e, top, R_TMP);
+		emit_store(&m->e, top, host);
 	}
 	sp_move(m, -8);
 }
@@ -56,12 +58,25 @@ static void load_operand(struct making *m, const struct insn *in)
 	struct place place;
 
 	if (!(in->flags & INSN_MEM)) {
-		emit_load(&m->e, R_ADDR, IN_REG(gpr_host(m, in->rm, R_ADDR)));
-		return;
+		u8 host = gpr_host(m, in->rm);
+
+		scratch_take(m, R_ADDR);
+		emit_load(&m->e, R_ADDR, IN_REG(host));
+	} else {
+		place = access_place(m, in, 8, false);
+		map_here(m);
+		scratch_take(m, R_ADDR);
+		emit_load(&m->e, R_ADDR, place);
 	}
-	place = access_place(m, in, 8, false);
-	map_here(m);
-	emit_load(&m->e, R_ADDR, place);
+	m->pinned = 0;
+}
+
+u32 flow_memory_bytes(const struct insn *in)
+{
+	return in->id == INSN_JMP_NEAR || in->id == INSN_CALL_NEAR ||
+			       in->id == INSN_PUSH
+		       ? 8
+		       : 0;
 }
 
 static void jmp_near(struct making *m, const struct tr_insn *t)
@@ -76,6 +91,7 @@ static void call_near(struct making *m, const struct tr_insn *t)
 	load_operand(m, &t->in);
 	emit_store(&m->e, IN_GS(HOT_AT(rip)), R_ADDR);
 	push_return(m, t);
+	scratch_take(m, R_ADDR);
 	emit_load(&m->e, R_ADDR, IN_GS(HOT_AT(rip)));
 	exit_indirect(m, -8);
 }
@@ -90,6 +106,7 @@ static bool ret(struct making *m, const struct tr_insn *t)
 		return false;
 	top = access_stack(m, 0, 8, false);
 	map_here(m);
+	scratch_take(m, R_ADDR);
 	emit_load(&m->e, R_ADDR, top);
 	sp_move(m, (s32)(8 + extra));
 	exit_indirect(m, (s32)(8 + extra));
@@ -112,7 +129,7 @@ static void push_reg(struct making *m, u32 reg)
 	if (reg == RSP)
 		sp_settle(m);
 	top = access_stack(m, -8, 8, true);
-	host = gpr_host(m, reg, R_TMP);
+	host = gpr_host(m, reg);
 	map_here(m);
 	emit_store(&m->e, top, host);
 }
@@ -120,13 +137,15 @@ static void push_reg(struct making *m, u32 reg)
 static void push_memory(struct making *m, const struct insn *in)
 {
 	struct place top;
+	u8 host;
 
 	load_operand(m, in);
 	emit_store(&m->e, IN_GS(HOT_AT(rip)), R_ADDR);
 	top = access_stack(m, -8, 8, true);
-	emit_load(&m->e, R_TMP, IN_GS(HOT_AT(rip)));
+	host = scratch_pick(m);
+	emit_load(&m->e, host, IN_GS(HOT_AT(rip)));
 	map_here(m);
-	emit_store(&m->e, top, R_TMP);
+	emit_store(&m->e, top, host);
 }
 
 static bool push(struct making *m, const struct insn *in)
@@ -154,11 +173,10 @@ static bool pop(struct making *m, const struct insn *in)
 	if ((in->flags & INSN_MEM) || reg == RSP)
 		return false;
 	top = access_stack(m, 0, 8, false);
-	host = gpr_in_memory(reg) ? R_TMP : (u8)reg;
+	host = gpr_new(m, reg);
 	map_here(m);
 	emit_load(&m->e, host, top);
-	if (gpr_in_memory(reg))
-		emit_store(&m->e, IN_GS(GPR_AT(reg)), host);
+	gpr_written(m, reg, host);
 	sp_move(m, 8);
 	return true;
 }
@@ -170,11 +188,12 @@ static void leave(struct making *m)
 			      .seg = SEG_NONE,
 			      .addr_size = CODE_64};
 	struct place frame = access_place(m, &at_rbp, 8, false);
+	u8 host = scratch_pick(m);
 
 	map_here(m);
-	emit_load(&m->e, R_TMP, frame);
+	emit_load(&m->e, host, frame);
 	emit_lea(&m->e, R_SP, IN_MEMORY(H_RBP, 8));
-	emit_load(&m->e, H_RBP, IN_REG(R_TMP));
+	emit_load(&m->e, H_RBP, IN_REG(host));
 	m->lag = 0;
 	m->sp_known = false;
 }

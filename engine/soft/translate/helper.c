@@ -6,6 +6,8 @@
  * and engine/core are compiled without use of them, and what may reach the C
  * library calls translator_fpu_sync() first (cpu_ops.c).
  */
+#include <string.h>
+
 #include "engine/core/decode/row.h"
 #include "engine/core/exec/exec.h"
 #include "engine/core/paging/mem.h"
@@ -26,12 +28,14 @@ void helper_insn(struct making *m, const struct tr_insn *t)
 	flags_want_saved(m);
 	flags_destroyed(m);
 	sp_settle(m);
+	scratch_forget(m);
 	emit_address_of(m, R_TMP, t->offset + t->in.len);
 	emit_mov_imm(&m->e, R_ADDR, (u64)(uintptr_t)in);
 	emit_fix(emit_call(&m->e), m->tr->stub_helper);
 	/* Slots may have been emptied: nothing that was checked holds. */
 	m->flags_at = FLAGS_SAVED;
-	m->stack_shared = m->stack_delta = false;
+	m->stack_shared = false;
+	memset(m->right, 0, sizeof(m->right));
 	m->fpu_ready = false;
 	if (insn_rows[t->in.row].attr & ROW_BRANCH)
 		return;
@@ -114,32 +118,67 @@ bool translator_needs_fpu(const struct insn *in)
 	}
 }
 
-/*
- * A slot and the TLB do not have this address. Its host address, or 0: tier 0
- * must make the access. size_write: bytes, bit 8 set for a write.
- */
-u64 translator_fill(struct soft_vcpu *vcpu, u64 address, u64 size_write)
+/* The host address of what is at `address`, if it may be read or written in
+ * this way and the TLB has it. NULL: not so. */
+static u8 *reachable(struct soft_vcpu *vcpu, u64 address, u32 size, bool write)
 {
 	struct x86_cpu *cpu = &vcpu->cpu;
-	u32 size = (u32)size_write & 0xff;
-	bool write = size_write >> 8 & 1;
 	u32 access = (write ? WALK_WRITE : 0u) |
 		     (cpu->cpl == 3 ? WALK_USER : 0u);
-	struct x86_tlb_entry *entry;
+	u64 tag = tlb_tag(cpu, address, address + size - 1);
+	struct x86_tlb_entry *entry = tlb_slot(cpu, address);
 	struct page_ref page;
 
-	if ((address & 4095) + size > 4096 || !linear_canonical(cpu, address))
-		return 0;
-	if (tlb_fill(cpu, tlb_class_now(cpu), address, access, &page))
-		return 0;
+	if ((write ? entry->write_tag : entry->read_tag) == tag)
+		return (u8 *)(uintptr_t)(entry->host + address);
+	if (!linear_canonical(cpu, address) ||
+	    tlb_fill(cpu, tlb_class_now(cpu), address, access, &page) ||
+	    cpu->stop || vcpu->translator->dropped || !page.host)
+		return NULL;
+	/* Code, watched, logged: each access is looked at. */
+	return (write ? entry->write_tag : entry->read_tag) == tag ? page.host
+								   : NULL;
+}
+
+/* Reads over the edge of a page are made here, into a buffer that is aligned
+ * as the address is. */
+static bool bounce(struct soft_vcpu *vcpu, u64 address, u32 size)
+{
+	struct tr_hot *hot = &vcpu->hot;
+	u8 *to = hot->bounce + (-(uintptr_t)hot->bounce & 63) + (address & 63);
+	u32 first = 4096 - (u32)(address & 4095);
+	const u8 *from = reachable(vcpu, address, first, false), *behind;
+
+	if (!from)
+		return false;
+	behind = reachable(vcpu, address + first, size - first, false);
+	if (!behind)
+		return false;
+	for (u32 i = 0; i < first; i++)
+		to[i] = from[i];
+	for (u32 i = first; i < size; i++)
+		to[i] = behind[i - first];
+	hot->bounce_delta = (u64)(uintptr_t)to - address;
+	return true;
+}
+
+/*
+ * A slot and the TLB do not have this address. FILL_FAILED: tier 0 must make
+ * the access.
+ */
+u64 translator_fill(struct soft_vcpu *vcpu, u64 address, u64 size, u64 how)
+{
+	u64 rc = FILL_FAILED;
+
+	if ((address & 4095) + size <= 4096) {
+		if (reachable(vcpu, address, (u32)size, how & FILL_WRITE))
+			rc = FILL_DONE;
+	} else if (!how && size <= BOUNCE_MAX) {
+		if (bounce(vcpu, address, (u32)size))
+			rc = FILL_BOUNCED;
+	}
 	vcpu->hot.fill_pc = 0; /* no more guest memory is touched */
-	if (cpu->stop || vcpu->translator->dropped || !page.host)
-		return 0;
-	entry = tlb_slot(cpu, address);
-	if ((write ? entry->write_tag : entry->read_tag) !=
-	    tlb_tag(cpu, address, address + size - 1))
-		return 0; /* code, watched, logged: each access is looked at */
-	return (u64)(uintptr_t)page.host;
+	return rc;
 }
 
 /*
@@ -152,7 +191,8 @@ u64 translator_stack_miss(struct soft_vcpu *vcpu, u64 low, u64 bytes, u64 unit)
 	struct translator *tr = vcpu->translator;
 	const struct tr_unit *asking = (void *)(tr->meta + unit);
 	const struct tr_unit *plain = asking->plain;
-	u64 otherwise = plain ? executable(tr, plain->entry_saved) : 0, host;
+	u64 otherwise = plain ? executable(tr, plain->entry_saved) : 0;
+	const u8 *host;
 	u32 table = vcpu->cpu.cpl == 3 ? TR_USER : TR_SYSTEM;
 
 	if ((low & 4095) + bytes > 4096 || bytes > 4096)
@@ -165,10 +205,11 @@ u64 translator_stack_miss(struct soft_vcpu *vcpu, u64 low, u64 bytes, u64 unit)
 	if (!asking->stack_writes && tlb_slot(&vcpu->cpu, low)->write_tag !=
 					     tlb_tag(&vcpu->cpu, low, low))
 		return otherwise;
-	host = translator_fill(vcpu, low, 1 | 1u << 8);
+	host = reachable(vcpu, low, 1, true);
+	vcpu->hot.fill_pc = 0;
 	if (!host)
 		return tr->dropped ? 0 : otherwise;
-	vcpu->hot.stack[table] =
-		(struct tr_slot){.page = low & ~0xfffull, .host = host - low};
+	vcpu->hot.stack[table] = (struct tr_slot){
+		.page = low & ~0xfffull, .delta = (u64)(uintptr_t)host - low};
 	return 1;
 }

@@ -17,6 +17,8 @@
 #define UNIT_META_MAX  (32u << 10)
 #define UNIT_MAP_MAX   (4 * UNIT_INSNS_MAX)
 #define UNIT_EXITS_MAX (2 * UNIT_INSNS_MAX)
+#define SPAN_MAX       128 /* bytes around a base register under one check */
+#define MISS_SIZE_SHIFT 20 /* what a miss is told: slot | size << this */
 #define CODE_BYTES     (32u << 20)
 #define META_BYTES     (16u << 20)
 #define HASH_BITS      14
@@ -47,7 +49,7 @@ enum flags_at {
 
 /* The mode word of a unit: x86_cpu.block_mode and, above it, */
 enum {
-	MODE_NO_STACK = 1u << 28, /* without the shared check of the stack */
+	MODE_PLAIN = 1u << 28, /* without checks that several accesses share */
 };
 
 struct tr_unit;
@@ -90,7 +92,7 @@ struct tr_unit {
 	struct tr_exit *links;	    /* exits that jump here */
 	struct tr_exit *exit;	    /* [exit_count] */
 	struct tr_map *map;	    /* [map_count], by code */
-	struct tr_unit *plain; /* the same without the stack's shared check */
+	struct tr_unit *plain; /* the same without shared checks */
 };
 
 /* The units of one page of host memory. */
@@ -122,7 +124,7 @@ struct translator {
 	struct x86_writers writers;
 	struct tr_unit *entered; /* with verify: what is about to run */
 	u32 last_reason;
-	struct tr_unit *plain; /* run this next, without the stack's check */
+	struct tr_unit *plain; /* run this next, without shared checks */
 	struct tr_exit *link_from; /* the exit just taken: link it if it may */
 	u8 heat[1u << HEAT_BITS];
 	u32 next_site[2][2];
@@ -134,7 +136,7 @@ struct translator {
 
 	/* Generated once: executable addresses. */
 	u8 *enter_code;		/* (entry) -> enum exit_reason */
-	u8 *stub_miss[2][2][8]; /* [table][write][log2 size]; writable view */
+	u8 *stub_miss[2][2][2]; /* [table][write][strict]; writable view */
 	u8 *stub_helper, *stub_indirect, *stub_direct_host, *stub_direct_saved,
 		*stub_tier0_host, *stub_tier0_saved, *stub_stack[2], *stub_fpu,
 		*stub_fault, *leave;
@@ -145,6 +147,18 @@ static inline u64 executable(const struct translator *tr, const u8 *code)
 	return (u64)(uintptr_t)code + (u64)(tr->code_exec - tr->code);
 }
 
+/* What is told to translator_fill(), and its answers; what is above them is
+ * FILL_BOUNCED. */
+enum {
+	FILL_WRITE = 1,
+	FILL_STRICT = 2, /* it must come into the TLB */
+
+	FILL_FAILED = 0,
+	FILL_DONE = 1,	 /* the TLB has the page */
+	FILL_BOUNCED = 2, /* a copy of the bytes is in hot.bounce */
+	BOUNCE_MAX = 64,  /* bytes */
+};
+
 /* Why generated code came back. */
 enum exit_reason {
 	EXIT_DIRECT,   /* exit_arg: struct tr_exit */
@@ -152,7 +166,8 @@ enum exit_reason {
 	EXIT_TIER0,    /* exit_arg: offset in page of one instruction to run */
 	EXIT_HELPER,   /* helper_result */
 	EXIT_FAULT,    /* exit_arg: host address that struck */
-	EXIT_STACK,    /* exit_arg: struct tr_unit whose stack check failed */
+	EXIT_STACK,    /* exit_arg: host address of the stack's failed check */
+	EXIT_SPAN,     /* exit_arg: host address of a failed check for several */
 };
 
 /* One guest instruction of the unit being made. */
@@ -162,6 +177,22 @@ struct tr_insn {
 	u16 live;	   /* flags read after it, before they are written */
 	u16 live_in;	   /* … before it */
 	u16 reads, writes; /* arithmetic flags */
+	/* The bytes around its base register that its check should cover, since
+	 * later accesses will be there. */
+	bool span_shared;
+	s32 span_low, span_high;
+};
+
+/* A check was made for the bytes [low, high) from a base register on. */
+struct span_right {
+	s32 slot; /* which has the page; 0: no such check */
+	s32 low, high;
+};
+
+/* What a scratch register holds: a guest register R12..R15, or */
+enum {
+	HOLDS_NOTHING,
+	HOLDS_STACK, /* R15: the stack page's host - guest */
 };
 
 /* The state of one translation. */
@@ -178,11 +209,16 @@ struct making {
 	u8 flags_at;
 	/* The stack. */
 	bool stack_shared; /* the check at the head covers [low, high) */
-	bool stack_delta;  /* R15 holds the stack page's host - guest */
 	bool sp_known;	   /* sp_offset is RSP now minus RSP at the head */
 	s32 sp_offset, lag;
 	s32 undo; /* of RSP, if a direct target proves impossible */
 	s32 low, high;
+	/* Scratch registers R13, R14, R15. */
+	u8 holds[3];
+	u8 last_used;
+	u32 pinned;	/* registers of the operands at hand: BIT(host) */
+	s32 delta_slot; /* R14 is what this slot holds; 0: it is not */
+	struct span_right right[2][16]; /* [write][base] */
 	bool fpu_ready; /* the guest's vector state is in the host */
 	u32 exit_count, map_count, cold_count;
 	struct tr_insn insn[UNIT_INSNS_MAX];
@@ -201,7 +237,7 @@ struct making {
 };
 
 enum cold_kind {
-	COLD_MISS,     /* a site's slot does not hold the page: arg = slot */
+	COLD_MISS,     /* a slot does not hold the page: arg = slot and size */
 	COLD_TIER0,    /* run the instruction on tier 0 */
 	COLD_EXIT,     /* the stub of exit number arg */
 	COLD_CALL,     /* call stub, then back */
@@ -257,24 +293,46 @@ void exit_conditional(struct making *m, u8 cond, s64 target);
 void exit_indirect(struct making *m, s32 undo);
 void exit_tier0(struct making *m);
 void emit_address_of(struct making *m, u8 reg, s64 offset);
-void emit_flags_save(struct emit *e);
-void emit_flags_restore(struct emit *e);
+/* `scratch` keeps RAX meanwhile. */
+void emit_flags_save(struct emit *e, u8 scratch);
+void emit_flags_restore(struct emit *e, u8 scratch);
+
+/* regs.c */
+bool gpr_in_memory(u32 reg);
+u8 gpr_host(struct making *m, u32 reg);
+u8 gpr_new(struct making *m, u32 reg);
+void gpr_written(struct making *m, u32 reg, u8 host);
+void gpr_stale(struct making *m, u32 reg);
+bool gpr_not_held(struct making *m, u32 reg);
+void scratch_pin(struct making *m, u8 host);
+void scratch_unpin(struct making *m, u8 host);
+u32 scratch_free_count(const struct making *m);
+void scratch_take(struct making *m, u8 scratch);
+void scratch_forget(struct making *m);
+u8 scratch_pick(struct making *m);
 
 /* access.c */
-/* R14 = linear address of the operand; no flag changes. */
-void access_address(struct making *m, const struct insn *in);
+void access_effective(struct making *m, const struct insn *in, u8 host);
+void flags_make_way(struct making *m);
+bool access_is_simple(const struct insn *in);
 struct place access_place(struct making *m, const struct insn *in, u32 bytes,
 			  bool write);
 struct place access_stack(struct making *m, s32 relative, u32 bytes, bool write);
-u8 gpr_host(struct making *m, u32 reg, u8 scratch); /* loads R12..R15 */
-bool gpr_in_memory(u32 reg);
+struct place access_in_one(struct making *m, struct place p);
+
+/* plan.c */
+void plan_stack(struct making *m);
+void plan_spans(struct making *m);
+void plan_insn_done(struct making *m, const struct insn *in);
 
 /* copy.c: false: not this one. */
 bool copy_insn(struct making *m, const struct tr_insn *t);
 u32 copy_memory_bytes(const struct insn *in);
+u32 copy_gprs_named(const struct insn *in);
 
 /* flow.c: false: not this one. */
 s32 stack_adjustment(const struct insn *in);
+u32 flow_memory_bytes(const struct insn *in);
 bool flow_insn(struct making *m, const struct tr_insn *t);
 /* helper.c */
 void helper_insn(struct making *m, const struct tr_insn *t);
@@ -286,7 +344,7 @@ bool translator_goes_on(const struct insn *in);
 bool translator_needs_fpu(const struct insn *in);
 void translator_tables_sync(struct translator *tr);
 int translator_helper(struct soft_vcpu *vcpu, const struct insn *in);
-u64 translator_fill(struct soft_vcpu *vcpu, u64 address, u64 size_write);
+u64 translator_fill(struct soft_vcpu *vcpu, u64 address, u64 size, u64 how);
 u64 translator_fpu_load(struct soft_vcpu *vcpu);
 u64 translator_stack_miss(struct soft_vcpu *vcpu, u64 low, u64 bytes, u64 unit);
 

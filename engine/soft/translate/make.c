@@ -1,99 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Making one unit: reading, planning the stack, writing, and the cold ends that
- * stand behind the straight code.
+ * Making one unit: reading, planning, writing, and the cold ends that stand
+ * behind the straight code.
  */
 #include <assert.h>
 #include <string.h>
 
 #include "engine/core/decode/row.h"
 #include "engine/soft/translate/inside.h"
-
-#define SHARED_MAX 2048 /* bytes of stack under one check */
-
-struct stack_plan {
-	s32 offset, low, high;
-	u32 accesses;
-	bool left;   /* there was a way out */
-	bool writes; /* before any */
-};
-
-static void plan_access(struct stack_plan *p, s64 offset, u32 bytes)
-{
-	s64 low = MIN((s64)p->low, offset),
-	    high = MAX((s64)p->high, offset + bytes);
-
-	if (!p->accesses) {
-		low = offset;
-		high = offset + bytes;
-	}
-	if (high - low > SHARED_MAX)
-		return;
-	p->low = (s32)low;
-	p->high = (s32)high;
-	p->accesses++;
-}
-
-/* One instruction's part; false: RSP is not known behind it. */
-static bool plan_insn(struct stack_plan *p, const struct insn *in)
-{
-	const struct insn_row *row = &insn_rows[in->row];
-
-	if ((in->flags & INSN_MEM) && in->base_off == GPR_OFFSET(RSP) &&
-	    in->index_off == GPR_OFFSET(GPR_ZERO) && in->seg == SEG_NONE &&
-	    row->op[0] != OP_M && row->op[1] != OP_M) {
-		plan_access(p, (s64)p->offset + in->disp, copy_memory_bytes(in));
-		p->writes |= !p->left && (row->attr & ROW_MEM_WRITE);
-	}
-	p->left |= row->attr & ROW_BRANCH ? true : false;
-	switch (in->id) {
-	case INSN_PUSH:
-	case INSN_CALL_REL:
-	case INSN_CALL_NEAR:
-		p->offset -= 8;
-		plan_access(p, p->offset, 8);
-		p->writes |= !p->left;
-		return true;
-	case INSN_POP:
-		plan_access(p, p->offset, 8);
-		p->offset += 8;
-		return in->reg != RSP;
-	case INSN_RET:
-		plan_access(p, p->offset, 8);
-		return true;
-	case INSN_LEAVE:
-		return false;
-	default:
-		break;
-	}
-	if (stack_adjustment(in)) {
-		p->offset += stack_adjustment(in);
-		return true;
-	}
-	/* Anything else that names RSP as a register may write it. */
-	return !(((in->flags & INSN_MODRM) &&
-		  (in->reg == RSP ||
-		   (!(in->flags & INSN_MEM) && in->rm == RSP))) &&
-		 !(row->attr & (ROW_VEC | ROW_X87 | ROW_MMX)) &&
-		 !(row->attr & ROW_DEST_NONE));
-}
-
-static void plan_stack(struct making *m)
-{
-	struct stack_plan p = {0};
-
-	if (m->code_size != CODE_64 || (m->unit->mode & MODE_NO_STACK))
-		return;
-	for (u32 i = 0; i < m->count; i++)
-		if (!plan_insn(&p, &m->insn[i].in))
-			break;
-	if (p.accesses < 2)
-		return;
-	m->stack_shared = true;
-	m->unit->stack_writes = p.writes;
-	m->low = p.low;
-	m->high = p.high;
-}
 
 /* Does the unit touch memory before it looks at the flags it was given? */
 static bool wants_saved(const struct making *m)
@@ -126,7 +40,7 @@ static void stack_check(struct making *m)
 				  .back = again,
 				  .stub = m->tr->stub_stack[m->table]});
 	emit_load(e, R_AUX, IN_GS(slot + 8));
-	m->stack_delta = true;
+	m->holds[R_AUX - H_R13] = HOLDS_STACK;
 }
 
 /* The two entries, and the shared check of the stack. */
@@ -138,11 +52,11 @@ static void head(struct making *m)
 	if (!m->insn[0].live_in) {
 		m->flags_at = FLAGS_DEAD;
 	} else if (wants_saved(m)) {
-		emit_flags_save(&m->e);
+		emit_flags_save(&m->e, R_TMP);
 		unit->entry_saved = m->e.at;
 		m->flags_at = FLAGS_SAVED;
 	} else {
-		emit_flags_restore(&m->e);
+		emit_flags_restore(&m->e, R_TMP);
 		unit->entry_host = m->e.at;
 		m->flags_at = FLAGS_HOST;
 	}
@@ -273,10 +187,14 @@ static bool leaves(const struct insn *in)
 
 static void body(struct making *m)
 {
-	for (m->at = 0; m->at < m->count; m->at++)
+	for (m->at = 0; m->at < m->count; m->at++) {
+		m->pinned = 0;
 		if (!write_insn(m, &m->insn[m->at]))
 			return;
+		plan_insn_done(m, &m->insn[m->at].in);
+	}
 	m->at = m->count - 1;
+	m->pinned = 0;
 	if (!leaves(&m->insn[m->at].in))
 		exit_direct(m, m->insn[m->at].offset + m->insn[m->at].in.len);
 }
@@ -313,6 +231,7 @@ struct tr_unit *unit_make(struct translator *tr, u8 *host, const u8 *second,
 		return NULL;
 	m->sp_known = true;
 	plan_stack(m);
+	plan_spans(m);
 	head(m);
 	body(m);
 	if (!finish(m))

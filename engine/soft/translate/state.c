@@ -8,34 +8,34 @@
 #include "engine/core/decode/row.h"
 #include "engine/soft/translate/inside.h"
 
-/* R13 keeps RAX meanwhile. LAHF has all but OF. */
-void emit_flags_save(struct emit *e)
+/* LAHF has all but OF. */
+void emit_flags_save(struct emit *e, u8 scratch)
 {
-	emit_load(e, R_TMP, IN_REG(H_RAX));
+	emit_load(e, scratch, IN_REG(H_RAX));
 	emit_byte(e, 0x9f); /* lahf */
 	emit_byte(e, 0x0f); /* seto al */
 	emit_byte(e, 0x90);
 	emit_byte(e, 0xc0);
 	emit_op16(e, 0x89, H_RAX, IN_GS(HOT_AT(flags)));
-	emit_load(e, H_RAX, IN_REG(R_TMP));
+	emit_load(e, H_RAX, IN_REG(scratch));
 }
 
 /* 1 + 127 overflows, 0 + 127 does not. */
-void emit_flags_restore(struct emit *e)
+void emit_flags_restore(struct emit *e, u8 scratch)
 {
-	emit_load(e, R_TMP, IN_REG(H_RAX));
+	emit_load(e, scratch, IN_REG(H_RAX));
 	emit_op16(e, 0x8b, H_RAX, IN_GS(HOT_AT(flags)));
 	emit_byte(e, 0x04); /* add al, 127 */
 	emit_byte(e, 0x7f);
 	emit_byte(e, 0x9e); /* sahf */
-	emit_load(e, H_RAX, IN_REG(R_TMP));
+	emit_load(e, H_RAX, IN_REG(scratch));
 }
 
 void flags_want_saved(struct making *m)
 {
 	if (m->flags_at != FLAGS_HOST)
 		return;
-	emit_flags_save(&m->e);
+	emit_flags_save(&m->e, scratch_pick(m));
 	m->flags_at = FLAGS_BOTH;
 }
 
@@ -44,7 +44,7 @@ void flags_want_host(struct making *m)
 	assert(m->flags_at != FLAGS_DEAD);
 	if (m->flags_at != FLAGS_SAVED)
 		return;
-	emit_flags_restore(&m->e);
+	emit_flags_restore(&m->e, scratch_pick(m));
 	m->flags_at = FLAGS_BOTH;
 }
 
@@ -147,6 +147,7 @@ void exit_direct(struct making *m, s64 target)
 
 	sp_settle(m);
 	if (!is_near(target)) {
+		scratch_take(m, R_ADDR);
 		emit_address_of(m, R_ADDR, target);
 		exit_indirect(m, m->undo);
 		return;
@@ -204,8 +205,11 @@ void exit_indirect(struct making *m, s32 undo)
 	u8 *miss;
 
 	sp_settle(m);
+	scratch_pin(m, R_ADDR);
 	flags_want_saved(m);
 	flags_destroyed(m);
+	scratch_take(m, R_TMP);
+	scratch_take(m, R_AUX);
 	emit_load(e, R_TMP, IN_REG(R_ADDR));
 	emit_op(e, 0x33, R_TMP, IN_GS(HOT_AT(jump_key) + (s32)m->table * 8));
 	emit_op32(e, 0x33, R_AUX, IN_REG(R_AUX));

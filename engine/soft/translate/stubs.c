@@ -81,13 +81,6 @@ static void waits_here(struct emit *e)
 	emit_store(e, IN_GS(HOT_AT(fill_pc)), H_RAX);
 }
 
-static void stack_delta_load(struct emit *e, u32 table)
-{
-	emit_load(e, R_AUX,
-		  IN_GS(HOT_AT(stack) + (s32)(table * sizeof(struct tr_slot)) +
-			8));
-}
-
 /* enter(entry): an ordinary function that returns an enum exit_reason. */
 static void make_enter(struct translator *tr, struct emit *e)
 {
@@ -116,12 +109,12 @@ static void leave(struct translator *tr, struct emit *e, u32 reason)
 static void make_exits(struct translator *tr, struct emit *e)
 {
 	tr->stub_direct_host = e->at;
-	emit_flags_save(e);
+	emit_flags_save(e, R_TMP);
 	tr->stub_direct_saved = e->at;
 	leave(tr, e, EXIT_DIRECT);
 
 	tr->stub_tier0_host = e->at;
-	emit_flags_save(e);
+	emit_flags_save(e, R_TMP);
 	tr->stub_tier0_saved = e->at;
 	leave(tr, e, EXIT_TIER0);
 
@@ -131,16 +124,6 @@ static void make_exits(struct translator *tr, struct emit *e)
 
 	tr->stub_fault = e->at;
 	leave(tr, e, EXIT_FAULT);
-}
-
-/* R14 = the linear address again; the slot's place was pushed. */
-static void miss_address(struct emit *e)
-{
-	struct place pushed = IN_MEMORY(H_RSP, 8), slot = IN_MEMORY(R_TMP, 0);
-
-	slot.kind = PLACE_GS;
-	emit_load(e, R_TMP, pushed);
-	emit_op(e, 0x03, R_ADDR, slot);
 }
 
 static void shift64(struct emit *e, u8 op, u8 reg, u8 count)
@@ -155,20 +138,45 @@ static void shift64(struct emit *e, u8 op, u8 reg, u8 count)
 	emit_insn(e, &c);
 }
 
-/*
- * R13 = the TLB entry for the address in R14. RAX (saved by the caller) = the
- * tag that it must have.
- */
-static void miss_lookup(struct emit *e, u32 table, u32 bytes)
+/* The stack of a miss: RAX, R13 and R15 below the return address and what was
+ * pushed before the call: slot | size << MISS_SIZE_SHIFT. */
+#define MISS_SAVED 24
+#define MISS_ARG   (MISS_SAVED + 8)
+
+/* reg = the slot's place, relative to GS. */
+static void miss_slot(struct emit *e, u8 reg, s32 arg)
+{
+	emit_op32(e, 0x8b, reg, IN_MEMORY(H_RSP, arg));
+	emit_alu_imm32(e, 4, IN_REG(reg), (1 << MISS_SIZE_SHIFT) - 1);
+}
+
+/* R14 = the linear address again. */
+static void miss_address(struct emit *e)
+{
+	struct place slot = IN_MEMORY(R_TMP, 0);
+
+	slot.kind = PLACE_GS;
+	miss_slot(e, R_TMP, MISS_ARG);
+	emit_op(e, 0x03, R_ADDR, slot);
+}
+
+/* R13 = the TLB entry for the address in R14, RAX = the tag it must have. */
+static void miss_lookup(struct emit *e, u32 table)
 {
 	struct place generation = {.kind = PLACE_GS,
 				   .base = H_NONE,
 				   .index = R_AUX,
 				   .scale = 3,
 				   .disp = CPU_AT(tlb_generation)};
+	struct place last = {.kind = PLACE_MEMORY,
+			     .base = R_ADDR,
+			     .index = H_RAX,
+			     .disp = -1};
 
 	_Static_assert(sizeof(struct x86_tlb_entry) == 32, "shifts below");
-	emit_lea(e, H_RAX, IN_MEMORY(R_ADDR, (s32)bytes - 1));
+	emit_op32(e, 0x8b, H_RAX, IN_MEMORY(H_RSP, MISS_ARG));
+	emit_shift_imm(e, 5, H_RAX, MISS_SIZE_SHIFT);
+	emit_lea(e, H_RAX, last);
 	emit_alu_imm(e, 4, IN_REG(H_RAX), -4096);
 	emit_load(e, R_TMP, IN_REG(R_ADDR));
 	shift64(e, 5, R_TMP, 7);
@@ -186,8 +194,9 @@ static void miss_lookup(struct emit *e, u32 table, u32 bytes)
 	emit_op(e, 0x03, R_TMP, IN_GS(CPU_AT(tlb)));
 }
 
-/* The page found goes into the slot. R13 = host - linear, R14 = linear. */
-static void miss_update(struct emit *e, u32 table)
+/* The page found goes into the slot. R13 = host - linear, R14 = linear.
+ * Returns where to patch the way for a slot that must stay as it is. */
+static u8 *miss_update(struct emit *e, u32 table)
 {
 	struct place slot = IN_MEMORY(R_AUX, 0);
 	struct encoding test = {.opcode = 0x85,
@@ -205,39 +214,53 @@ static void miss_update(struct emit *e, u32 table)
 		emit_store_imm(e, IN_GS(HOT_AT(low_used)), 1);
 		emit_fix(upper, e->at);
 	}
-	emit_load(e, R_AUX, IN_MEMORY(H_RSP, 16)); /* RAX lies below */
+	miss_slot(e, R_AUX, MISS_ARG);
 	emit_load(e, H_RAX, IN_REG(R_ADDR));
 	emit_alu_imm(e, 4, IN_REG(H_RAX), -4096);
 	emit_store(e, slot, H_RAX);
-	emit_op(e, 0x03, H_RAX, IN_REG(R_TMP));
 	slot.disp = 8;
-	emit_store(e, slot, H_RAX);
-	if (skip)
-		emit_fix(skip, e->at);
+	emit_store(e, slot, R_TMP);
+	return skip;
 }
 
-/* Leaves for tier 0 with the return address as the place of the fault. The
- * stack holds `drop` bytes above it. */
-static void fail(struct translator *tr, struct emit *e, u32 drop)
+static void miss_restore(struct emit *e)
+{
+	pop(e, R_AUX);
+	pop(e, R_TMP);
+	pop(e, H_RAX);
+}
+
+/* Leaves with the return address as the place where it happened. The stack
+ * holds `drop` bytes above it. */
+static void fail(struct translator *tr, struct emit *e, u32 drop, u32 reason)
 {
 	pop(e, R_TMP);
 	if (drop)
 		emit_alu_imm(e, 0, IN_REG(H_RSP), (s32)drop);
 	emit_store(e, IN_GS(HOT_AT(exit_arg)), R_TMP);
-	emit_fix(emit_jmp(e), tr->stub_fault);
+	if (reason == EXIT_FAULT)
+		emit_fix(emit_jmp(e), tr->stub_fault);
+	else
+		leave(tr, e, reason);
 }
 
-/* Pushed slot, called: R14 = the host address for an access of this size. */
+/*
+ * Pushed the slot and the size, called: R14 = host - linear for this access. A
+ * strict one must find that in its slot, too.
+ */
 static void make_miss(struct translator *tr, struct emit *e, u32 table,
-		      bool write, u32 class)
+		      bool write, bool strict)
 {
-	u32 bytes = 1u << class;
-	u8 *slow, *failed;
+	struct place slot = IN_MEMORY(R_TMP, 0);
+	u8 *again = e->at, *slow, *skip, *failed, *bounced;
 
-	tr->stub_miss[table][write][class] = e->at;
-	miss_address(e);
+	slot.kind = PLACE_GS;
+	tr->stub_miss[table][write][strict] = e->at;
 	push(e, H_RAX);
-	miss_lookup(e, table, bytes);
+	push(e, R_TMP);
+	push(e, R_AUX);
+	miss_address(e);
+	miss_lookup(e, table);
 	emit_op(e, 0x3b, H_RAX,
 		IN_MEMORY(R_TMP,
 			  write ? offsetof(struct x86_tlb_entry, write_tag)
@@ -245,28 +268,43 @@ static void make_miss(struct translator *tr, struct emit *e, u32 table,
 	slow = emit_jcc(e, 5);
 	emit_load(e, R_TMP,
 		  IN_MEMORY(R_TMP, offsetof(struct x86_tlb_entry, host)));
-	miss_update(e, table);
-	emit_op(e, 0x03, R_ADDR, IN_REG(R_TMP));
-	pop(e, H_RAX);
-	stack_delta_load(e, table);
+	skip = miss_update(e, table);
+	if (skip && !strict)
+		emit_fix(skip, e->at);
+	emit_load(e, R_ADDR, IN_REG(R_TMP));
+	miss_restore(e);
 	ret(e, 8);
 
 	emit_fix(slow, e->at);
-	pop(e, H_RAX);
+	miss_restore(e);
 	registers_store(e);
 	waits_here(e);
 	emit_mov_imm(e, H_RDI, (u64)(uintptr_t)tr->vcpu);
 	emit_load(e, H_RSI, IN_REG(R_ADDR));
-	emit_mov_imm(e, H_RDX, bytes | (u32)write << 8);
+	emit_op32(e, 0x8b, H_RDX, IN_MEMORY(H_RSP, 8));
+	emit_shift_imm(e, 5, H_RDX, MISS_SIZE_SHIFT);
+	emit_mov_imm(e, H_RCX,
+		     (write ? FILL_WRITE : 0) | (strict ? FILL_STRICT : 0));
 	call_c(e, (const void *)translator_fill);
-	emit_load(e, R_ADDR, IN_REG(H_RAX));
+	emit_store(e, IN_GS(HOT_AT(exit_arg)), H_RAX);
 	volatile_load(e);
-	emit_op(e, 0x85, R_ADDR, IN_REG(R_ADDR));
-	failed = emit_jcc(e, 4);
-	stack_delta_load(e, table);
+	emit_alu_imm(e, 7, IN_GS(HOT_AT(exit_arg)), FILL_DONE);
+	failed = emit_jcc(e, 2); /* below */
+	bounced = emit_jcc(e, 5);
+	push(e, R_TMP);
+	miss_slot(e, R_TMP, 16);
+	emit_op(e, 0x2b, R_ADDR, slot); /* as it came */
+	pop(e, R_TMP);
+	emit_fix(emit_jmp(e), again);
+	emit_fix(bounced, e->at);
+	emit_load(e, R_ADDR, IN_GS(HOT_AT(bounce_delta)));
 	ret(e, 8);
+	if (skip && strict) {
+		emit_fix(skip, e->at);
+		miss_restore(e);
+	}
 	emit_fix(failed, e->at);
-	fail(tr, e, 8);
+	fail(tr, e, 8, strict ? EXIT_SPAN : EXIT_FAULT);
 }
 
 static void make_helper(struct translator *tr, struct emit *e)
@@ -301,13 +339,13 @@ static void make_fpu(struct translator *tr, struct emit *e)
 	emit_mov_imm(e, H_RDI, (u64)(uintptr_t)tr->vcpu);
 	call_c(e, (const void *)translator_fpu_load);
 	emit_alu_imm(e, 0, IN_REG(H_RSP), 8);
-	emit_load(e, R_TMP, IN_REG(H_RAX));
+	emit_load(e, R_ADDR, IN_REG(H_RAX));
 	volatile_load(e);
-	emit_op(e, 0x85, R_TMP, IN_REG(R_TMP));
+	emit_op(e, 0x85, R_ADDR, IN_REG(R_ADDR));
 	failed = emit_jcc(e, 4);
 	ret(e, 0);
 	emit_fix(failed, e->at);
-	fail(tr, e, 0);
+	fail(tr, e, 0, EXIT_FAULT);
 }
 
 /* Pushed: the unit, the lowest offset from RSP, and how many bytes. */
@@ -334,10 +372,7 @@ static void make_stack(struct translator *tr, struct emit *e, u32 table)
 	emit_fix(again, e->at);
 	ret(e, 24);
 	emit_fix(failed, e->at);
-	pop(e, R_TMP);
-	emit_alu_imm(e, 0, IN_REG(H_RSP), 24);
-	emit_store(e, IN_GS(HOT_AT(exit_arg)), R_TMP);
-	leave(tr, e, EXIT_STACK);
+	fail(tr, e, 24, EXIT_STACK);
 }
 
 void stubs_make(struct translator *tr)
@@ -351,8 +386,8 @@ void stubs_make(struct translator *tr)
 	for (u32 table = 0; table < 2; table++) {
 		make_stack(tr, &e, table);
 		for (u32 write = 0; write < 2; write++)
-			for (u32 class = 0; class < 6; class ++)
-				make_miss(tr, &e, table, write, class);
+			for (u32 strict = 0; strict < 2; strict++)
+				make_miss(tr, &e, table, write, strict);
 	}
 	tr->code_first = ((size_t)(e.at - tr->code) + 63) & ~(size_t)63;
 	tr->code_used = tr->code_first;

@@ -49,10 +49,10 @@
 #define TR_USER	  0 /* first index of the tables: CPL 3's, and the others' */
 #define TR_SYSTEM 1
 
-/* A page that a site may reach: address - page < 4096 is at host + that. */
+/* A page that a site may reach: an address in it is at address + delta. */
 struct tr_slot {
 	u64 page;
-	u64 host;
+	u64 delta;
 };
 
 struct tr_jump {
@@ -68,6 +68,8 @@ struct tr_hot {
 	u64 exit_arg;	 /* of the exit that was taken */
 	u64 undo;	 /* what RSP goes back by if `rip` is impossible */
 	u64 fill_pc;	 /* while C looks for memory: where the code waits */
+	u64 bounce_delta; /* from an address that was read in two pages to */
+	u8 bounce[192];	 /* ... the copy of what is there */
 	u64 rip;	 /* where an indirect exit goes */
 	u32 wanted;	 /* atomic: somebody wants this vCPU */
 	u64 jump_key[2]; /* atomic: they spoil it to the same end */

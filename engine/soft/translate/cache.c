@@ -217,7 +217,7 @@ void exit_link(struct tr_exit *exit, struct tr_unit *to)
 
 	if (exit->flags_at == FLAGS_HOST)
 		entry = to->entry_host;
-	else if (exit->flags_at == FLAGS_BOTH) /* the one that does less */
+	else if (exit->flags_at != FLAGS_SAVED) /* the one that does less */
 		entry = MAX(to->entry_host, to->entry_saved);
 	emit_fix(exit->from->code + exit->field, entry);
 	exit->to = to;

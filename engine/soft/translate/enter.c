@@ -353,7 +353,7 @@ static int on_direct(struct translator *tr)
 	RIP(&vcpu->cpu) = (u64)(s64)exit->target +
 			  (vcpu->cpu.cpl == 3 ? vcpu->hot.code_page
 					      : exit->from->rip & ~0xfffull);
-	if (!exit->to && !exit->from->dead && !tr->dropped)
+	if (exit->field && !exit->to && !exit->from->dead && !tr->dropped)
 		tr->link_from = exit;
 	return GO_ON;
 }

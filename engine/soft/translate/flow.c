@@ -49,7 +49,7 @@ static void call_rel(struct making *m, const struct tr_insn *t)
 {
 	push_return(m, t);
 	m->undo = -8;
-	exit_direct(m, target_offset(t));
+	exit_direct(m, target_offset(t), t->live_at_target);
 }
 
 /* R14 = the operand of a near jump or call, or of PUSH. */
@@ -216,7 +216,7 @@ static void loop(struct making *m, const struct tr_insn *t)
 	again = emit_jmp(&m->e);
 	over = emit_jmp(&m->e);
 	emit_fix(again, m->e.at);
-	exit_direct(m, target_offset(t));
+	exit_direct(m, target_offset(t), t->live_at_target);
 	emit_fix(over, m->e.at);
 	m->flags_at = flags_at;
 }
@@ -228,7 +228,7 @@ static void jrcxz(struct making *m, const struct tr_insn *t)
 	sp_settle(m);
 	jrcxz_over_jump(m);
 	over = emit_jmp(&m->e);
-	exit_direct(m, target_offset(t));
+	exit_direct(m, target_offset(t), t->live_at_target);
 	emit_fix(over, m->e.at);
 	m->flags_at = flags_at;
 }
@@ -280,11 +280,12 @@ static bool branch(struct making *m, const struct tr_insn *t)
 {
 	switch (t->in.id) {
 	case INSN_JMP_REL:
-		exit_direct(m, target_offset(t));
+		exit_direct(m, target_offset(t), t->live_at_target);
 		return true;
 	case INSN_JCC:
 		flags_want_host(m);
-		exit_conditional(m, t->in.cond, target_offset(t));
+		exit_conditional(m, t->in.cond, target_offset(t),
+				 t->live_at_target);
 		return true;
 	case INSN_CALL_REL:
 		call_rel(m, t);

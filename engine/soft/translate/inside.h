@@ -60,7 +60,7 @@ struct tr_exit {
 	struct tr_unit *to;   /* linked to; NULL: not */
 	struct tr_exit *next; /* of those linked to the same unit */
 	s32 target;	      /* relative to the unit's page */
-	u32 field;	      /* the jump's distance, from the unit's code */
+	u32 field; /* the jump's distance, from the unit's code; 0: no link */
 	u32 stub : 24;	      /* where it goes while not linked, likewise */
 	u32 flags_at : 8;     /* where the flags are when it is taken */
 };
@@ -82,7 +82,8 @@ struct tr_unit {
 	u16 undefined; /* flags that some instruction leaves so */
 	bool dead;
 	bool calls;	   /* handlers of tier 0 */
-	bool stack_writes; /* to what its shared check covers, come what may */
+	bool stack_shared; /* one check at its head covers the stack */
+	bool stack_writes; /* to what that covers, come what may */
 	u8 *code;	   /* writable view */
 	u32 code_bytes;
 	u8 *entry_host, *entry_saved;
@@ -177,6 +178,7 @@ struct tr_insn {
 	u16 live;	   /* flags read after it, before they are written */
 	u16 live_in;	   /* … before it */
 	u16 reads, writes; /* arithmetic flags */
+	u16 live_at_target; /* … where a branch leads to */
 	/* The bytes around its base register that its check should cover, since
 	 * later accesses will be there. */
 	bool span_shared;
@@ -207,6 +209,8 @@ struct making {
 	u32 count;     /* instructions */
 	u32 at;	       /* the one being written */
 	u8 flags_at;
+	u16 live_at_end; /* flags wanted by what follows the last one */
+	u8 *loop;	 /* behind the head's checks; NULL: not to be used */
 	/* The stack. */
 	bool stack_shared; /* the check at the head covers [low, high) */
 	bool sp_known;	   /* sp_offset is RSP now minus RSP at the head */
@@ -286,9 +290,11 @@ void flags_destroyed(struct making *m);
 void sp_settle(struct making *m); /* R12 is the guest's RSP */
 void map_here(struct making *m);
 void cold_add(struct making *m, struct cold cold);
-void exit_direct(struct making *m, s64 target);
+/* `live`: flags that are wanted there. */
+void exit_direct(struct making *m, s64 target, u16 live);
 /* Taken when `cond` holds; the flags are in the host. */
-void exit_conditional(struct making *m, u8 cond, s64 target);
+void exit_conditional(struct making *m, u8 cond, s64 target, u16 live);
+bool exit_is_near(s64 target);
 /* Target in R14; RSP goes back by `undo` if the target proves impossible. */
 void exit_indirect(struct making *m, s32 undo);
 void exit_tier0(struct making *m);

@@ -62,6 +62,8 @@ static void head(struct making *m)
 	}
 	if (m->stack_shared)
 		stack_check(m);
+	unit->stack_shared = m->stack_shared;
+	m->loop = m->e.at;
 }
 
 /* exit_arg = the instruction's linear address; CPL 3: its offset. */
@@ -196,7 +198,8 @@ static void body(struct making *m)
 	m->at = m->count - 1;
 	m->pinned = 0;
 	if (!leaves(&m->insn[m->at].in))
-		exit_direct(m, m->insn[m->at].offset + m->insn[m->at].in.len);
+		exit_direct(m, m->insn[m->at].offset + m->insn[m->at].in.len,
+			    m->live_at_end);
 }
 
 /*

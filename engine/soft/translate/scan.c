@@ -9,6 +9,8 @@
 #include "engine/core/exec/exec.h"
 #include "engine/soft/translate/inside.h"
 
+#define LOOK_AHEAD 8 /* instructions */
+
 /* A branch that may be passed: the unit has a way out there and goes on. */
 static bool may_pass(const struct insn *in)
 {
@@ -76,18 +78,76 @@ static bool by_handler(const struct insn *in)
 	}
 }
 
-static void flags_trace(struct making *m)
+/*
+ * The flags that code at `offset` of the page may read before it writes them.
+ * The answer holds for as long as the page's bytes do, and so does the unit.
+ */
+static u16 flags_wanted_at(const struct making *m, const u8 *page, s64 offset)
 {
+	u16 unwritten = FLAG_ARITH, wanted = 0;
+
+	for (u32 i = 0; i < LOOK_AHEAD && unwritten; i++) {
+		struct insn in;
+
+		if (!exit_is_near(offset) ||
+		    decode_insn_for(page + offset, INSN_LEN_MAX,
+				    (enum code_size)m->code_size,
+				    m->tr->vcpu->cpu.vendor_amd,
+				    &in) != DECODE_OK)
+			break;
+		offset += in.len;
+		if (in.id == INSN_JMP_REL && in.op_size == m->code_size) {
+			offset += (s64)in.imm;
+			continue;
+		}
+		wanted |= flags_read(&in) & unwritten;
+		if (insn_rows[in.row].attr & (ROW_BRANCH | ROW_END) ||
+		    by_handler(&in))
+			break;
+		unwritten &= (u16)~insn_rows[in.row].flags_written;
+	}
+	return wanted | unwritten;
+}
+
+/* Flags that are wanted where a branch leads to. */
+static u16 flags_at_target(const struct making *m, const u8 *page,
+			   const struct tr_insn *t)
+{
+	switch (t->in.id) {
+	case INSN_JCC:
+	case INSN_JMP_REL:
+	case INSN_CALL_REL:
+	case INSN_LOOP:
+	case INSN_JCXZ:
+		return flags_wanted_at(
+			m, page, (s64)t->offset + t->in.len + (s64)t->in.imm);
+	default:
+		return FLAG_ARITH;
+	}
+}
+
+/* `page`: the bytes that may be looked at, NULL: none. */
+static void flags_trace(struct making *m, const u8 *page)
+{
+	const struct tr_insn *last = &m->insn[m->count - 1];
 	u16 live = FLAG_ARITH;
 
+	if (page && !(insn_rows[last->in.row].attr & (ROW_BRANCH | ROW_END)))
+		live = flags_wanted_at(m, page, last->offset + last->in.len);
+	m->live_at_end = live;
 	for (u32 i = m->count; i-- > 0;) {
 		struct tr_insn *t = &m->insn[i];
 		const struct insn_row *row = &insn_rows[t->in.row];
 
 		t->writes = row->flags_written & FLAG_ARITH;
 		t->reads = flags_read(&t->in);
+		t->live_at_target = FLAG_ARITH;
 		if (row->attr & (ROW_BRANCH | ROW_END) || by_handler(&t->in)) {
-			live |= FLAG_ARITH;
+			if (page)
+				t->live_at_target = flags_at_target(m, page, t);
+			if (!may_pass(&t->in))
+				live = 0;
+			live |= t->live_at_target;
 			t->writes = 0;
 		}
 		if (by_handler(&t->in))
@@ -121,7 +181,7 @@ static bool scan_crosser(struct making *m, const u8 *bytes, u32 first,
 	m->unit->crc = unit_crc(both, t->in.len);
 	m->unit->host2 = (u64)(uintptr_t)second;
 	m->unit->calls = true; /* its bytes do not stand in a row */
-	flags_trace(m);
+	flags_trace(m, NULL);
 	return true;
 }
 
@@ -131,9 +191,10 @@ bool scan(struct making *m, const u8 *host, const u8 *second)
 {
 	u32 first = (u32)((uintptr_t)host & 4095), at = 0;
 	u32 room = MIN(4096 - first, (u32)(UNIT_INSNS_MAX * INSN_LEN_MAX));
-	u8 bytes[4096];
+	u8 page[4096], *bytes = page + first;
 
-	memcpy(bytes, host, room); /* once: another vCPU may be writing it */
+	/* Once: another vCPU may be writing it. */
+	memcpy(page, host - first, sizeof(page));
 	while (m->count < UNIT_INSNS_MAX && at < room) {
 		struct tr_insn *t = &m->insn[m->count];
 
@@ -159,6 +220,6 @@ bool scan(struct making *m, const u8 *host, const u8 *second)
 		return scan_crosser(m, bytes, first, second);
 	m->unit->bytes = (u16)at;
 	m->unit->crc = unit_crc(bytes, at);
-	flags_trace(m);
+	flags_trace(m, page);
 	return true;
 }

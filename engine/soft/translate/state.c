@@ -107,7 +107,7 @@ void cold_add(struct making *m, struct cold cold)
  * lie in two pages: only such ways are linked. The others go by the table of
  * jumps, which holds for one address space.
  */
-static bool is_near(s64 target)
+bool exit_is_near(s64 target)
 {
 	return target >= 0 && target <= 4096 - INSN_LEN_MAX;
 }
@@ -139,14 +139,32 @@ static bool is_back(const struct making *m, s64 target)
 	return target <= (s64)m->insn[m->at].offset;
 }
 
+/* A loop over the whole unit needs no second look at the stack it has. */
+static u8 *loop_entry(struct making *m, s64 target)
+{
+	if (!m->loop || m->tr->verify || target != (s64)m->insn[0].offset ||
+	    m->insn[0].live_in)
+		return NULL;
+	if (m->unit->stack_shared) {
+		if (!m->stack_shared || !m->sp_known || m->sp_offset)
+			return NULL;
+		if (m->holds[R_AUX - H_R13] != HOLDS_STACK)
+			emit_load(&m->e, R_AUX,
+				  IN_GS(HOT_AT(stack[m->table].delta)));
+	}
+	return m->loop;
+}
+
 /* Leaves for the linear address `target`, relative to the code's page. */
-void exit_direct(struct making *m, s64 target)
+void exit_direct(struct making *m, s64 target, u16 live)
 {
 	struct tr_exit *exit;
-	u8 *field;
+	u8 *field, *loop;
 
 	sp_settle(m);
-	if (!is_near(target)) {
+	if (!live)
+		m->flags_at = FLAGS_DEAD;
+	if (!exit_is_near(target)) {
 		scratch_take(m, R_ADDR);
 		emit_address_of(m, R_ADDR, target);
 		exit_indirect(m, m->undo);
@@ -159,6 +177,12 @@ void exit_direct(struct making *m, s64 target)
 		field = emit_jcc(&m->e, 5);
 		exit = exit_new(m, target);
 		exit_cold(m, exit, field);
+		loop = loop_entry(m, target);
+		if (loop) {
+			exit->field = 0; /* never linked */
+			emit_fix(emit_jmp(&m->e), loop);
+			return;
+		}
 	} else {
 		exit = exit_new(m, target);
 	}
@@ -167,14 +191,16 @@ void exit_direct(struct making *m, s64 target)
 	exit_cold(m, exit, field);
 }
 
-void exit_conditional(struct making *m, u8 cond, s64 target)
+void exit_conditional(struct making *m, u8 cond, s64 target, u16 live)
 {
 	struct tr_exit *exit;
 	u8 *over, flags_at;
 
 	sp_settle(m);
-	if (is_near(target) && !is_back(m, target)) {
+	if (exit_is_near(target) && !is_back(m, target)) {
 		exit = exit_new(m, target);
+		if (!live)
+			exit->flags_at = FLAGS_DEAD;
 		over = emit_jcc(&m->e, cond);
 		exit->field = (u32)(over - m->unit->code);
 		exit_cold(m, exit, over);
@@ -182,7 +208,7 @@ void exit_conditional(struct making *m, u8 cond, s64 target)
 	}
 	over = emit_jcc(&m->e, cond ^ 1);
 	flags_at = m->flags_at;
-	exit_direct(m, target);
+	exit_direct(m, target, live);
 	m->flags_at = flags_at;
 	emit_fix(over, m->e.at);
 }

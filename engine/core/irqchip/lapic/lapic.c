@@ -497,7 +497,8 @@ void lapic_sanitize(struct lapic *lapic)
 		lapic->svr &= ~SVR_NO_EOI_BROADCAST;
 	for (u32 reg = LAPIC_LVT_TIMER; reg <= LAPIC_LVT_ERROR; reg++) {
 		lapic->lvt[LVT(reg)] &= lapic_lvt_writable(lapic, reg);
-		if (!lapic_is_software_enabled(lapic))
+		/* A reset leaves the PIC's way open all the same. */
+		if (!lapic_is_software_enabled(lapic) && reg != LAPIC_LVT_LINT0)
 			lapic->lvt[LVT(reg)] |= LVT_MASKED;
 	}
 }

@@ -24,11 +24,14 @@ static u32 get(const struct kvm_lapic_state *state, u32 reg)
 	return value;
 }
 
+/* The count comes first: what came due is then in IRR, and not lost with a
+ * count of 0 behind an IRR from before. */
 void lapic_get_state(struct lapic *lapic, struct kvm_lapic_state *ret_state)
 {
 	__builtin_memset(ret_state, 0, sizeof(*ret_state));
+	put(ret_state, LAPIC_TMCCT, lapic_reg_read(lapic, LAPIC_TMCCT));
 	for (u32 reg = 0; reg < LAPIC_REG_COUNT; reg++)
-		if (lapic_reg_exists(reg))
+		if (lapic_reg_exists(reg) && reg != LAPIC_TMCCT)
 			put(ret_state, reg, lapic_reg_read(lapic, reg));
 	/* Clients that did not ask for 32-bit ids expect xAPIC's place. */
 	if (lapic_is_x2apic(lapic) && !lapic->bus->ids_are_32bit)

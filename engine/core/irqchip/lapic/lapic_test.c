@@ -350,6 +350,34 @@ TEST(saved_and_restored_is_the_same_page)
 	check_eq(take(bsp), 0x52);
 }
 
+TEST(what_came_due_is_raised_in_the_saved_state)
+{
+	struct kvm_lapic_state state;
+
+	start();
+	mmio_write(bsp, LAPIC_LVT_TIMER, 0x61);
+	mmio_write(bsp, LAPIC_TDCR, 0xb);
+	mmio_write(bsp, LAPIC_TMICT, 5000);
+	f.now_ns += 5001;
+	lapic_get_state(bsp, &state);
+	fixture_init(&f);
+	check_eq(lapic_set_state(bsp, &state), 0);
+	check_eq(lapic_timer_deadline_ns(bsp), LAPIC_NEVER);
+	check_eq(take(bsp), 0x61);
+}
+
+TEST(the_state_of_a_reset_comes_back_with_lint0_open)
+{
+	struct kvm_lapic_state first, second;
+
+	fixture_init(&f);
+	lapic_get_state(bsp, &first);
+	check_eq(lapic_set_state(bsp, &first), 0);
+	lapic_get_state(bsp, &second);
+	check_mem_eq(&second, &first, sizeof(first));
+	check_eq(mmio_read(bsp, LAPIC_LVT_LINT0), 0x700);
+}
+
 TEST(the_saved_x2apic_id_has_the_place_that_the_client_chose)
 {
 	struct kvm_lapic_state state;

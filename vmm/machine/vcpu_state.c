@@ -95,8 +95,6 @@ static int save_registers(struct engine_vcpu *vcpu, struct vcpu_state *state)
 	if (!err)
 		err = ops->get_fpu(vcpu, &state->fpu);
 	if (!err)
-		err = ops->get_lapic(vcpu, &state->lapic);
-	if (!err)
 		err = ops->get_mp_state(vcpu, &state->mp_state);
 	if (err)
 		return trace_err(err);
@@ -119,6 +117,9 @@ int vcpu_state_save(struct engine *engine, struct engine_vcpu *vcpu,
 	err = state->xsave ? save_registers(vcpu, state) : trace_err(-ENOMEM);
 	if (!err)
 		err = save_msrs(engine, vcpu, state);
+	/* Last: a deadline that is over by now is in IRR then. */
+	if (!err)
+		err = vcpu->ops->get_lapic(vcpu, &state->lapic);
 	if (err) {
 		vcpu_state_free(state);
 		return err;
@@ -150,7 +151,8 @@ static int load_msrs(struct engine_vcpu *vcpu, const struct kvm_msrs *msrs)
 	return n < 0 ? n : 0;
 }
 
-/* The order matters: SREGS turns the local APIC on before it is loaded. */
+/* The order matters: SREGS turns the local APIC on before it is loaded, and that
+ * stops its timer, which the MSR of the deadline then starts again. */
 int vcpu_state_load(struct engine_vcpu *vcpu, struct vcpu_state *state)
 {
 	const struct engine_vcpu_ops *ops = vcpu->ops;
@@ -166,9 +168,9 @@ int vcpu_state_load(struct engine_vcpu *vcpu, struct vcpu_state *state)
 	if (!err && state->has_debugregs)
 		err = ops->set_debugregs(vcpu, &state->debugregs);
 	if (!err)
-		err = load_msrs(vcpu, state->msrs);
-	if (!err)
 		err = ops->set_lapic(vcpu, &state->lapic);
+	if (!err)
+		err = load_msrs(vcpu, state->msrs);
 	if (!err && state->has_events)
 		err = ops->set_vcpu_events(vcpu, &state->events);
 	if (!err)

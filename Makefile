@@ -294,3 +294,5 @@ endif
 -include tests/guest/guest.mk
 # So do the clients of libkeel-kvm.so.
 -include tests/preload/preload.mk
+# And what moves a guest between tiers.
+-include tests/state/state.mk

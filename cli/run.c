@@ -86,7 +86,8 @@ static const struct opt run_opts[] = {
 	 .kind = OPT_STRING,
 	 OPTION(soft),
 	 .help = "for tests of the software engine: tier=0|1, threshold=N, "
-		 "verify=N, cache=SIZE, kick, flush, separated by commas"},
+		 "verify=N, cache=SIZE, kick, flush, flush=N, separated by "
+		 "commas"},
 	{.name = "serial",
 	 .arg = "WHERE",
 	 .kind = OPT_STRING,

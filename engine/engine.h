@@ -215,7 +215,9 @@ struct engine_vcpu_ops {
  *	verify=N	compare every Nth translated unit with the interpreter
  *	cache=SIZE	of the code cache of each vCPU, 64K..64M
  *	kick		leave generated code at each poll
- *	flush		drop all translations each time it is left
+ *	flush		drop all translations each time it is left: a boot does
+ *			not come to its end like this
+ *	flush=N		... every Nth time, 1..1000000
  *
  * -EINVAL for anything else.
  */

@@ -274,7 +274,7 @@ static int option_take(struct soft_engine *soft, struct str word)
 		return 0;
 	}
 	if (str_eq_c(word, "flush")) {
-		options->stress_flush = true;
+		options->flush_every = 1;
 		return 0;
 	}
 	if (!str_split(&word, '=', &name))
@@ -291,6 +291,9 @@ static int option_take(struct soft_engine *soft, struct str word)
 	} else if (str_eq_c(name, "cache")) {
 		err = option_number(word, 64 * KiB, 64 * MiB, &value);
 		options->cache_bytes = value & ~4095ull;
+	} else if (str_eq_c(name, "flush")) {
+		err = option_number(word, 1, 1000000, &value);
+		options->flush_every = (u32)value;
 	} else {
 		err = trace_err(-EINVAL);
 	}
@@ -308,7 +311,7 @@ static int options_take(struct soft_engine *soft, const char *text,
 					 trace_err(-EINVAL),
 					 "'%.*s' is no option of the software "
 					 "engine: tier=, threshold=, verify=, "
-					 "cache=, kick, flush",
+					 "cache=, kick, flush, flush=",
 					 (int)word.size, word.data);
 	return 0;
 }

@@ -40,6 +40,7 @@ struct translator *translator_create(struct soft_vcpu *vcpu,
 	tr->epoch = 1;
 	vcpu->cpu.writers = &tr->writers;
 	tr->verify_due = tr->options.verify_every;
+	tr->flush_due = tr->options.flush_every;
 	if (tr->options.verify_every && !verify_create(tr)) {
 		translator_free(tr);
 		return NULL;
@@ -543,6 +544,15 @@ static u64 entry_next(struct translator *tr)
 	return entry;
 }
 
+/* What is to run next for the exit before must still be there. */
+static void flush_stress(struct translator *tr)
+{
+	if (!tr->options.flush_every || tr->plain || --tr->flush_due)
+		return;
+	tr->flush_due = tr->options.flush_every;
+	translator_clear(tr);
+}
+
 int translator_step(struct translator *tr)
 {
 	struct soft_vcpu *vcpu = tr->vcpu;
@@ -552,8 +562,7 @@ int translator_step(struct translator *tr)
 	while (rc == GO_ON) {
 		u64 entry;
 
-		if (tr->options.stress_flush && !tr->plain)
-			translator_clear(tr);
+		flush_stress(tr);
 		entry = entry_next(tr);
 		/* What was there before has been served: one step is made. */
 		if (!nobody_waits(tr) && !first)

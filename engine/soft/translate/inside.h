@@ -134,6 +134,7 @@ struct translator {
 	int helper_result;     /* of the handler that ended a unit */
 	struct verify *verify; /* owned; NULL: nothing is compared */
 	u32 verify_due;	       /* units until the next comparison */
+	u32 flush_due;	       /* exits until all is dropped */
 
 	/* Generated once: executable addresses. */
 	u8 *enter_code;		/* (entry) -> enum exit_reason */

@@ -88,11 +88,11 @@ struct translator;
 
 /* How to translate; for tests. */
 struct translate_options {
-	u32 threshold;	   /* executions on tier 0 before; 0: the default */
-	u32 verify_every;  /* compare every nth unit with tier 0; 0: none */
-	u64 cache_bytes;   /* 0: the default */
-	bool stress_kick;  /* leave at every poll */
-	bool stress_flush; /* drop all translations at every exit */
+	u32 threshold;	  /* executions on tier 0 before; 0: the default */
+	u32 verify_every; /* compare every nth unit with tier 0; 0: none */
+	u64 cache_bytes;  /* 0: the default */
+	bool stress_kick; /* leave at every poll */
+	u32 flush_every;  /* drop all translations at every nth exit */
 };
 
 /* Can this process have memory that is writable here and executable there? */

@@ -148,19 +148,30 @@ int soft_block_step(struct soft_vcpu *vcpu)
 	return block_run(cpu, block);
 }
 
-int soft_insn_step(struct soft_vcpu *vcpu)
+int soft_insn_fetch(struct soft_vcpu *vcpu, struct insn *ret)
 {
 	struct x86_cpu *cpu = &vcpu->cpu;
-	struct insn in;
 	int rc;
 
-	translator_fpu_sync(vcpu);
 	cpu->insn_len = 0;
-	rc = insn_fetch(cpu, &in);
-	if (rc)
-		return rc;
-	cpu->code_host = code_page(cpu);
-	return insn_run(cpu, &in);
+	rc = insn_fetch(cpu, ret);
+	if (!rc)
+		cpu->code_host = code_page(cpu);
+	return rc;
+}
+
+int soft_insn_run(struct soft_vcpu *vcpu, struct insn *in)
+{
+	translator_fpu_sync(vcpu);
+	return insn_run(&vcpu->cpu, in);
+}
+
+int soft_insn_step(struct soft_vcpu *vcpu)
+{
+	struct insn in;
+	int rc = soft_insn_fetch(vcpu, &in);
+
+	return rc ? rc : soft_insn_run(vcpu, &in);
 }
 
 /* After anything but a plain step. 1: go on; else run()'s result. */

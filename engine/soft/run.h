@@ -11,5 +11,8 @@
 int soft_block_step(struct soft_vcpu *vcpu);
 /* One instruction at RIP, with nothing pending. */
 int soft_insn_step(struct soft_vcpu *vcpu);
+/* Its two halves; between them cpu.code_host is the page of its bytes. */
+int soft_insn_fetch(struct soft_vcpu *vcpu, struct insn *ret);
+int soft_insn_run(struct soft_vcpu *vcpu, struct insn *in);
 
 #endif

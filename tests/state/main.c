@@ -27,7 +27,8 @@
 
 struct options {
 	const char *kernel, *initrd, *append;
-	u64 seed, every, limit_s;
+	const char *accel; /* instead of both tiers, without moves */
+	u64 seed, every, limit_s, slow;
 };
 
 static u64 random_below(u64 *state, u64 limit)
@@ -87,19 +88,30 @@ static int boot_moving(struct pc *pc, const struct options *options,
 				1 + random_below(&random, KICK_PERIOD_NS));
 		if (!err)
 			err = pc_run(pc);
-		if (!err && !--due && !pc->over) {
+		if (!err && !options->accel && !--due && !pc->over) {
 			due = 1 + random_below(&random, 2 * options->every);
 			err = pc_move(pc, fault);
 		}
 	}
 	if (err && !fault_is_set(fault))
 		fault_set(fault, FAULT_INTERNAL, err,
-			  "the guest failed, exit %u, at %llx",
-			  pc->vcpu->run->exit_reason,
-			  (unsigned long long)pc->before.regs.rip);
+			  "the guest failed, exit %u",
+			  pc->vcpu->run->exit_reason);
 	return err ? err : report_end(pc, fault);
 }
 
+/* Timers come as the TSC does: a guest that is told the old frequency has the
+ * more time between them. */
+static int slow_down(struct pc *pc, u64 factor)
+{
+	int khz = pc->vcpu->ops->get_tsc_khz(pc->vcpu);
+
+	if (khz <= 0)
+		return khz;
+	return pc->vcpu->ops->set_tsc_khz(pc->vcpu, (u32)((u64)khz / factor));
+}
+
+/* One engine twice, or both tiers. */
 static int run(const struct options *options, struct fault *fault)
 {
 	static const char *const tier[PC_ENGINES] = {"soft:tier=1",
@@ -113,9 +125,12 @@ static int run(const struct options *options, struct fault *fault)
 	if (err)
 		return err;
 	for (u32 i = 0; !err && i < PC_ENGINES; i++)
-		err = engine_open(tier[i], &engine[i], NULL, 0, fault);
+		err = engine_open(options->accel ? options->accel : tier[i],
+				  &engine[i], NULL, 0, fault);
 	if (!err)
 		err = pc_init(&pc, engine, &boot, MEMORY_BYTES, fault);
+	if (!err && options->slow > 1)
+		err = slow_down(&pc, options->slow);
 	if (!err)
 		err = boot_moving(&pc, options, fault);
 	fflush(stdout);
@@ -137,12 +152,17 @@ enum {
 	OPTION_SEED,
 	OPTION_EVERY,
 	OPTION_LIMIT,
+	OPTION_ACCEL,
+	OPTION_SLOW,
 };
 
 static const char usage[] =
 	"usage: state --kernel FILE [--initrd FILE] [--append TEXT]\n"
 	"             [--seed N] [--every EXITS] [--limit SECONDS]\n"
-	"Boots and moves the guest after EXITS exits each, on average.\n";
+	"             [--accel NAME] [--slow N]\n"
+	"Boots and moves the guest after EXITS exits each, on average. With\n"
+	"--accel that engine is taken, and nothing moved. --slow lets the TSC\n"
+	"run at an Nth of its speed, for engines that need the time.\n";
 
 static int parse_number(u64 *ret)
 {
@@ -158,6 +178,8 @@ static int parse(int argc, char **argv, struct options *options)
 		{"seed", required_argument, NULL, OPTION_SEED},
 		{"every", required_argument, NULL, OPTION_EVERY},
 		{"limit", required_argument, NULL, OPTION_LIMIT},
+		{"accel", required_argument, NULL, OPTION_ACCEL},
+		{"slow", required_argument, NULL, OPTION_SLOW},
 		{0},
 	};
 	int option, err = 0;
@@ -176,6 +198,10 @@ static int parse(int argc, char **argv, struct options *options)
 			err = parse_number(&options->every);
 		else if (option == OPTION_LIMIT)
 			err = parse_number(&options->limit_s);
+		else if (option == OPTION_ACCEL)
+			options->accel = optarg;
+		else if (option == OPTION_SLOW)
+			err = parse_number(&options->slow);
 		else
 			err = -EINVAL;
 	}

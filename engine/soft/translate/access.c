@@ -25,8 +25,9 @@ static bool by_stack(const struct making *m, const struct insn *in)
 {
 	return m->stack_shared && m->sp_known &&
 	       in->base_off == GPR_OFFSET(RSP) &&
-	       in->index_off == GPR_OFFSET(GPR_ZERO) && in->seg == SEG_NONE &&
-	       in->addr_size == CODE_64;
+	       in->index_off == GPR_OFFSET(GPR_ZERO) &&
+	       in->seg == (m->code_size == CODE_64 ? SEG_NONE : SEG_SS) &&
+	       in->addr_size == m->code_size;
 }
 
 static struct place stack_place(struct making *m, s64 relative)
@@ -92,7 +93,7 @@ static s64 rip_offset(const struct making *m, const struct insn *in)
 	return m->insn[m->at].offset + in->len + in->disp;
 }
 
-/* LEA's result into `host`. No flag changes. */
+/* LEA's result into `host`, zero-extended. No flag changes. */
 void access_effective(struct making *m, const struct insn *in, u8 host)
 {
 	struct place p;
@@ -104,10 +105,12 @@ void access_effective(struct making *m, const struct insn *in, u8 host)
 		return;
 	}
 	p = parts(m, in);
-	if (in->addr_size == CODE_32)
-		emit_lea32(&m->e, host, p);
-	else
+	if (in->addr_size == CODE_64)
 		sum(m, host, p);
+	else
+		emit_lea32(&m->e, host, p);
+	if (in->addr_size == CODE_16)
+		emit_movzx16(&m->e, host, IN_REG(host));
 }
 
 /*
@@ -299,6 +302,19 @@ static struct place wide(struct making *m, const struct insn *in, u32 bytes,
 	return p;
 }
 
+/* In code that is not 64-bit; R14 is the offset in the segment. */
+static struct place small_place(struct making *m, u32 seg, u32 bytes, bool write)
+{
+	u8 host = R_TMP;
+
+	small_linear(m, seg, bytes);
+	scratch_take(m, host);
+	scratch_pin(m, host);
+	emit_load(&m->e, host, IN_REG(R_ADDR));
+	site_check(m, bytes, write, false);
+	return with_delta(host, 0);
+}
+
 struct place access_place(struct making *m, const struct insn *in, u32 bytes,
 			  bool write)
 {
@@ -307,6 +323,10 @@ struct place access_place(struct making *m, const struct insn *in, u32 bytes,
 	if (access_is_simple(in))
 		return simple(m, in, bytes, write);
 	flags_make_way(m);
+	if (m->code_size != CODE_64) {
+		access_effective(m, in, R_ADDR);
+		return small_place(m, in->seg, bytes, write);
+	}
 	if (in->addr_size == CODE_32 ||
 	    (by_rip(in) && (in->seg == SEG_FS || in->seg == SEG_GS)))
 		return kept(m, in, bytes, write);
@@ -320,6 +340,12 @@ struct place access_stack(struct making *m, s32 relative, u32 bytes, bool write)
 	if (m->stack_shared && m->sp_known && in_shared(m, relative, bytes))
 		return stack_place(m, relative);
 	flags_make_way(m);
+	if (m->code_size != CODE_64) {
+		emit_lea32(&m->e, R_ADDR, IN_MEMORY(R_SP, relative + m->lag));
+		if (!m->stack32)
+			emit_movzx16(&m->e, R_ADDR, IN_REG(R_ADDR));
+		return small_place(m, SEG_SS, bytes, write);
+	}
 	emit_lea(&m->e, R_ADDR, IN_MEMORY(R_SP, relative + m->lag));
 	site_check(m, bytes, write, false);
 	return with_delta(R_SP, relative + m->lag);

@@ -120,13 +120,13 @@ static u32 page_hash(u64 host_page)
 		     (64 - PAGE_HASH_BITS));
 }
 
-struct tr_unit *unit_find(const struct translator *tr, u64 host, u64 rip,
-			  u32 mode)
+struct tr_unit *unit_find(const struct translator *tr,
+			  const struct unit_key *key)
 {
-	struct tr_unit *unit = tr->hash[hash_of(host, mode)];
+	struct tr_unit *unit = tr->hash[hash_of(key->host, key->mode)];
 
-	while (unit &&
-	       (unit->host != host || unit->mode != mode || unit->rip != rip))
+	while (unit && (unit->host != key->host || unit->mode != key->mode ||
+			unit->rip != key->rip || unit->cs != key->cs))
 		unit = unit->hash_next;
 	return unit;
 }

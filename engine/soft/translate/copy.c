@@ -47,7 +47,8 @@ static bool excluded(const struct insn *in)
 	case INSN_BTC: /* a register's bit may lie outside the operand */
 		return (in->flags & INSN_MEM) && row->op[1] == OP_Gv;
 	default:
-		return !(row->attr & ROW_COPYABLE) || (row->attr & ROW_MASKED);
+		return (!(row->attr & ROW_COPYABLE) && !small_copies(in)) ||
+		       (row->attr & ROW_MASKED);
 	}
 }
 
@@ -394,6 +395,11 @@ static void encoding_begin(const struct insn *in, const struct shape *s,
 		.imm = in->imm,
 	};
 	c->rm.index = H_NONE;
+	if (s->opcode.field && (in->id == INSN_INC || in->id == INSN_DEC)) {
+		c->form = FORM_MODRM; /* to 64-bit code it is a prefix */
+		c->opcode = 0xff;
+		c->reg = in->id == INSN_DEC;
+	}
 }
 
 /* Does the memory operand count for nothing? */
@@ -419,7 +425,7 @@ static bool legal(const struct making *m, const struct insn *in, struct shape *s
 	bool need = false, forbid = false;
 
 	if (excluded(in) || !x86_has(cpu, row->feature) || closed(cpu, in) ||
-	    !shape_of(in, s))
+	    !shape_of(in, s) || !small_reachable(m, in))
 		return false;
 	if ((row->attr & ROW_PRIV) ||
 	    ((row->attr & ROW_PROT_ONLY) && !protected_mode(cpu)))
@@ -492,6 +498,8 @@ bool copy_insn(struct making *m, const struct tr_insn *t)
 
 	if (is_hint(in))
 		return true;
+	if (in->id == INSN_MOV_MOFFS)
+		return small_moffs(m, in);
 	if (!legal(m, in, &s))
 		return false;
 	if (in->id == INSN_LEA) {

@@ -193,8 +193,7 @@ bool translatable(const struct translator *tr)
 {
 	const struct x86_cpu *cpu = &tr->vcpu->cpu;
 
-	return cpu->code == CODE_64 && !cpu->single_step &&
-	       cpu->tlb != cpu->tlbs[TLB_ALIGN];
+	return !cpu->single_step && cpu->tlb != cpu->tlbs[TLB_ALIGN];
 }
 
 static bool hot_enough(struct translator *tr, u64 host)
@@ -212,27 +211,28 @@ static bool hot_enough(struct translator *tr, u64 host)
 static u8 *page_behind(struct translator *tr)
 {
 	struct x86_cpu *cpu = &tr->vcpu->cpu;
-	u64 rip = RIP(cpu);
+	u64 rip = code_linear(cpu);
 	u8 *host;
 
 	if ((rip & 4095) <= 4096 - INSN_LEN_MAX ||
-	    tlb_fetch(cpu, (rip | 4095) + 1, &host))
+	    tlb_fetch(cpu, ((rip | 4095) + 1) & cpu->linear_mask, &host))
 		return NULL;
 	return host;
 }
 
-static struct tr_unit *unit_new(struct translator *tr, u8 *host, u32 mode)
+static struct tr_unit *unit_new(struct translator *tr,
+				const struct unit_key *key)
 {
 	struct tr_unit *unit;
 	u8 *second;
 
-	if (!code_map_protect(tr->vcpu, (u64)(uintptr_t)host & ~4095ull))
+	if (!code_map_protect(tr->vcpu, key->host & ~4095ull))
 		return NULL; /* not now: somebody may still be writing it */
-	unit = unit_make(tr, host, NULL, mode);
+	unit = unit_make(tr, key, NULL);
 	if (!unit && !tr->full) {
 		second = page_behind(tr);
 		if (second && code_map_protect(tr->vcpu, (u64)(uintptr_t)second))
-			unit = unit_make(tr, host, second, mode);
+			unit = unit_make(tr, key, second);
 	}
 	if (!unit && tr->full)
 		translator_clear(tr);
@@ -256,11 +256,13 @@ static bool crosser_holds(struct translator *tr, struct tr_unit *unit)
 static struct tr_unit *unit_here(struct translator *tr, u32 extra_mode)
 {
 	struct x86_cpu *cpu = &tr->vcpu->cpu;
-	u32 mode = cpu->block_mode | extra_mode;
-	u64 rip = RIP(cpu);
+	u64 rip = code_linear(cpu);
+	struct unit_key key;
 	struct tr_unit *unit;
 	u8 *host;
 
+	if (RIP(cpu) > cpu->seg[SEG_CS].limit && cpu->code != CODE_64)
+		return NULL;
 	if (!tr->vcpu->vm->writes_told &&
 	    tlb_slot(cpu, rip)->exec_tag != tlb_tag(cpu, rip, rip)) {
 		if (tlb_fetch(cpu, rip, &host))
@@ -270,13 +272,13 @@ static struct tr_unit *unit_here(struct translator *tr, u32 extra_mode)
 	if (tlb_fetch(cpu, rip, &host))
 		return NULL;
 	(void)page_verify(tr, (u64)(uintptr_t)host & ~4095ull);
-	unit = unit_find(tr, (u64)(uintptr_t)host,
-			 cpu->cpl == 3 ? rip & 0xfff : rip, mode);
+	key = key_now(cpu, (u64)(uintptr_t)host, extra_mode);
+	unit = unit_find(tr, &key);
 	if (unit)
 		return !unit->host2 || crosser_holds(tr, unit) ? unit : NULL;
 	if (!extra_mode && !hot_enough(tr, (u64)(uintptr_t)host))
 		return NULL;
-	return unit_new(tr, host, mode);
+	return unit_new(tr, &key);
 }
 
 /* The page's units are compared with memory before they run again. */
@@ -337,9 +339,11 @@ static void state_at(struct translator *tr, u64 pc)
 			high = middle;
 	}
 	map = &unit->map[low];
-	RIP(cpu) = map->offset + (cpu->cpl == 3 ? vcpu->hot.code_page
-						: unit->rip & ~0xfffull);
-	cpu->gpr[RSP] += (u64)(s64)map->lag;
+	code_go(cpu, map->offset + (code_floats(cpu) ? vcpu->hot.code_page
+						     : unit->rip & ~0xfffull));
+	if (map->lag)
+		cpu->gpr[RSP] = (cpu->gpr[RSP] + (u64)(s64)map->lag) &
+				cpu->linear_mask;
 	flags_load(vcpu,
 		   map->flags_at == FLAGS_SAVED || map->flags_at == FLAGS_BOTH
 			   ? vcpu->hot.flags
@@ -351,9 +355,10 @@ static int on_direct(struct translator *tr)
 	struct soft_vcpu *vcpu = tr->vcpu;
 	struct tr_exit *exit = (struct tr_exit *)(uintptr_t)vcpu->hot.exit_arg;
 
-	RIP(&vcpu->cpu) = (u64)(s64)exit->target +
-			  (vcpu->cpu.cpl == 3 ? vcpu->hot.code_page
-					      : exit->from->rip & ~0xfffull);
+	code_go(&vcpu->cpu, (u64)(s64)exit->target +
+				    (code_floats(&vcpu->cpu)
+					     ? vcpu->hot.code_page
+					     : exit->from->rip & ~0xfffull));
 	if (exit->field && !exit->to && !exit->from->dead && !tr->dropped)
 		tr->link_from = exit;
 	return GO_ON;
@@ -365,11 +370,11 @@ static int on_indirect(struct translator *tr)
 	struct x86_cpu *cpu = &vcpu->cpu;
 
 	if (likely(linear_canonical(cpu, vcpu->hot.rip))) {
-		RIP(cpu) = vcpu->hot.rip;
+		code_go(cpu, vcpu->hot.rip);
 		return GO_ON;
 	}
-	RIP(cpu) =
-		vcpu->hot.exit_arg + (cpu->cpl == 3 ? vcpu->hot.code_page : 0);
+	code_go(cpu, vcpu->hot.exit_arg +
+			     (code_floats(cpu) ? vcpu->hot.code_page : 0));
 	cpu->gpr[RSP] -= vcpu->hot.undo;
 	return one_on_tier0(vcpu);
 }
@@ -390,8 +395,8 @@ static int on_stack(struct translator *tr)
 	struct tr_unit *unit = unit_by_code(tr, vcpu->hot.exit_arg);
 	int rc;
 
-	RIP(&vcpu->cpu) =
-		unit->rip + (vcpu->cpu.cpl == 3 ? vcpu->hot.code_page : 0);
+	code_go(&vcpu->cpu,
+		unit->rip + (code_floats(&vcpu->cpu) ? vcpu->hot.code_page : 0));
 	rc = plainly(tr, unit);
 	if (!unit->dead)
 		unit->plain = tr->plain; /* of one page: they die together */
@@ -417,8 +422,10 @@ static int came_back(struct translator *tr, u32 reason)
 	case EXIT_INDIRECT:
 		return on_indirect(tr);
 	case EXIT_TIER0:
-		RIP(&vcpu->cpu) = vcpu->hot.exit_arg +
-				  (vcpu->cpu.cpl == 3 ? vcpu->hot.code_page : 0);
+		code_go(&vcpu->cpu,
+			vcpu->hot.exit_arg + (code_floats(&vcpu->cpu)
+						      ? vcpu->hot.code_page
+						      : 0));
 		return one_on_tier0(vcpu);
 	case EXIT_HELPER:
 		return settle(vcpu, tr->helper_result);
@@ -439,7 +446,7 @@ static int enter(struct translator *tr, u64 entry)
 	u32 reason;
 
 	vcpu->hot.flags = flags_word(cpu->rflags);
-	vcpu->hot.code_page = RIP(cpu) & ~0xfffull;
+	vcpu->hot.code_page = code_linear(cpu) & ~0xfffull;
 	tr->dropped = false;
 	cpu->insn_len = 0;
 	vcpu->inside_code = true;
@@ -497,21 +504,31 @@ static bool nobody_waits(struct translator *tr)
 	return false;
 }
 
+/* The table of jumps is of one mode, and of one code segment in it. */
+static void table_serve(struct translator *tr, u32 table)
+{
+	struct unit_key key = key_now(&tr->vcpu->cpu, 0, 0);
+
+	if (likely(tr->table_mode[table] == key.mode &&
+		   tr->table_cs[table] == key.cs))
+		return;
+	jumps_reset(tr, table);
+	tr->table_mode[table] = key.mode;
+	tr->table_cs[table] = key.cs;
+}
+
 static u64 entry_here(struct translator *tr)
 {
 	struct soft_vcpu *vcpu = tr->vcpu;
 	struct x86_cpu *cpu = &vcpu->cpu;
 	u32 table = table_now(cpu);
+	u64 rip = code_linear(cpu);
 	struct tr_jump *jump;
 	struct tr_unit *unit;
 
-	if (unlikely(tr->table_mode[table] != cpu->block_mode)) {
-		jumps_reset(tr, table);
-		tr->table_mode[table] = cpu->block_mode;
-	}
-	jump = jump_of(vcpu, table, RIP(cpu));
-	if (!tr->link_from && !tr->verify &&
-	    jump->key == (RIP(cpu) ^ tr->key[table]))
+	table_serve(tr, table);
+	jump = jump_of(vcpu, table, rip);
+	if (!tr->link_from && !tr->verify && jump->key == (rip ^ tr->key[table]))
 		return jump->code;
 	unit = unit_here(tr, 0);
 	if (!unit)
@@ -523,7 +540,7 @@ static u64 entry_here(struct translator *tr)
 	    ((unit->host ^ tr->link_from->from->host) & ~4095ull) == 0)
 		exit_link(tr->link_from, unit);
 	tr->link_from = NULL;
-	jump_note(tr, table, RIP(cpu), unit);
+	jump_note(tr, table, rip, unit);
 	return executable(tr, unit->entry_saved);
 }
 

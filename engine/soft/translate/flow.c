@@ -8,7 +8,7 @@
 #define LAG_MAX 16384
 
 /* RSP becomes RSP + delta, in R12 or only on paper. */
-static void sp_move(struct making *m, s32 delta)
+void sp_move(struct making *m, s32 delta)
 {
 	m->lag += delta;
 	m->sp_offset += delta;
@@ -234,17 +234,17 @@ static void jrcxz(struct making *m, const struct tr_insn *t)
 }
 
 /* ADD/SUB RSP, imm and LEA RSP, [RSP + imm]: how far, or 0. */
-s32 stack_adjustment(const struct insn *in)
+s32 stack_adjustment(const struct making *m, const struct insn *in)
 {
 	const struct insn_row *row = &insn_rows[in->row];
 	s64 far = (s64)in->imm;
 
-	if (in->op_size != 3)
+	if (in->op_size != (m->code_size == CODE_64 ? 3 : 2))
 		return 0;
 	if (in->id == INSN_LEA) {
 		if (in->reg != RSP || in->base_off != GPR_OFFSET(RSP) ||
 		    in->index_off != GPR_OFFSET(GPR_ZERO) ||
-		    in->addr_size != CODE_64)
+		    in->addr_size != m->code_size)
 			return 0;
 		far = in->disp;
 	} else if ((in->id != INSN_ADD && in->id != INSN_SUB) ||
@@ -258,9 +258,10 @@ s32 stack_adjustment(const struct insn *in)
 	return far < LAG_MAX && far > -LAG_MAX ? (s32)far : 0;
 }
 
-static bool adjust(struct making *m, const struct tr_insn *t)
+/* With a stack pointer as wide as addresses are. */
+bool flow_adjust(struct making *m, const struct tr_insn *t)
 {
-	s32 far = stack_adjustment(&t->in);
+	s32 far = stack_adjustment(m, &t->in);
 	bool known = m->sp_known;
 
 	if (!far)
@@ -315,7 +316,7 @@ static bool branch(struct making *m, const struct tr_insn *t)
 bool flow_insn(struct making *m, const struct tr_insn *t)
 {
 	if (m->code_size != CODE_64)
-		return false;
+		return small_flow(m, t);
 	switch (t->in.id) {
 	case INSN_PUSH:
 		return t->in.op_size == 3 && push(m, &t->in);
@@ -329,7 +330,7 @@ bool flow_insn(struct making *m, const struct tr_insn *t)
 	case INSN_ADD:
 	case INSN_SUB:
 	case INSN_LEA:
-		return adjust(m, t);
+		return flow_adjust(m, t);
 	default:
 		return t->in.op_size == 3 && branch(m, t);
 	}

@@ -15,6 +15,9 @@
 #include "engine/core/paging/tlb.h"
 #include "engine/soft/translate/inside.h"
 
+/* More than a unit can move the stack pointer. */
+#define STACK_EDGE (1u << 20)
+
 /* Calls the handler of one instruction; it returns here or leaves the unit. */
 void helper_insn(struct making *m, const struct tr_insn *t)
 {
@@ -29,7 +32,7 @@ void helper_insn(struct making *m, const struct tr_insn *t)
 	flags_destroyed(m);
 	sp_settle(m);
 	scratch_forget(m);
-	emit_address_of(m, R_TMP, t->offset + t->in.len);
+	emit_rip_of(m, R_TMP, t->offset + t->in.len);
 	emit_mov_imm(&m->e, R_ADDR, (u64)(uintptr_t)in);
 	emit_fix(emit_call(&m->e), m->tr->stub_helper);
 	/* Slots may have been emptied: nothing that was checked holds. */
@@ -48,6 +51,7 @@ int translator_helper(struct soft_vcpu *vcpu, const struct insn *in)
 	struct x86_cpu *cpu = &vcpu->cpu;
 	struct translator *tr = vcpu->translator;
 	u32 attr = insn_rows[in->row].attr, mode = cpu->block_mode;
+	u32 whole = small_loads_segment(in) ? mode_now(cpu) : 0;
 	u64 next = RIP(cpu);
 	int rc;
 
@@ -63,8 +67,8 @@ int translator_helper(struct soft_vcpu *vcpu, const struct insn *in)
 		rc = in->exec(cpu, in);
 	}
 	if ((rc == X86_OK || rc == X86_END) && !cpu->stop && RIP(cpu) == next &&
-	    cpu->block_mode == mode && translatable(tr) && !tr->dropped &&
-	    translator_goes_on(in) &&
+	    cpu->block_mode == mode && (!whole || mode_now(cpu) == whole) &&
+	    translatable(tr) && !tr->dropped && translator_goes_on(in) &&
 	    !__atomic_load_n(&vcpu->request, __ATOMIC_RELAXED)) {
 		translator_tables_sync(tr);
 		vcpu->hot.flags = flags_word(cpu->rflags);
@@ -90,7 +94,8 @@ bool translator_goes_on(const struct insn *in)
 	case INSN_POPF:
 		return true;
 	default:
-		return !(insn_rows[in->row].attr & (ROW_END | ROW_BRANCH));
+		return small_loads_segment(in) ||
+		       !(insn_rows[in->row].attr & (ROW_END | ROW_BRANCH));
 	}
 }
 
@@ -147,8 +152,11 @@ static bool bounce(struct soft_vcpu *vcpu, u64 address, u32 size)
 	struct tr_hot *hot = &vcpu->hot;
 	u8 *to = hot->bounce + (-(uintptr_t)hot->bounce & 63) + (address & 63);
 	u32 first = 4096 - (u32)(address & 4095);
-	const u8 *from = reachable(vcpu, address, first, false), *behind;
+	const u8 *from, *behind;
 
+	if (vcpu->cpu.code != CODE_64) /* it may wrap */
+		return false;
+	from = reachable(vcpu, address, first, false);
 	if (!from)
 		return false;
 	behind = reachable(vcpu, address + first, size - first, false);
@@ -196,6 +204,10 @@ u64 translator_stack_miss(struct soft_vcpu *vcpu, u64 low, u64 bytes, u64 unit)
 	u32 table = vcpu->cpu.cpl == 3 ? TR_USER : TR_SYSTEM;
 
 	if ((low & 4095) + bytes > 4096 || bytes > 4096)
+		return otherwise;
+	/* Where sums of 64 bits might not wrap as the guest's do. */
+	if (vcpu->cpu.code != CODE_64 &&
+	    low - STACK_EDGE > UINT32_MAX - 2 * STACK_EDGE)
 		return otherwise;
 	if (table == TR_SYSTEM && !vcpu->hot.slots_fine)
 		return otherwise;

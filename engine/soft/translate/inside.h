@@ -47,9 +47,31 @@ enum flags_at {
 	FLAGS_DEAD, /* nowhere: they are written before they are read */
 };
 
-/* The mode word of a unit: x86_cpu.block_mode and, above it, */
+/*
+ * The mode word of a unit: x86_cpu.block_mode and, above it, what small.c adds
+ * for code that is not 64-bit, and what unit it is of several.
+ */
 enum {
-	MODE_PLAIN = 1u << 28, /* without checks that several accesses share */
+	MODE_SEGMENT_SHIFT = 13,  /* two bits for each of six: enum reach */
+	MODE_STACK32 = 1u << 25,  /* SS.B */
+	MODE_KEYED = 1u << 26,	  /* belongs to one base and limit of CS */
+	MODE_PLAIN = 1u << 28,	  /* without checks that several accesses share */
+};
+
+/* How an address in a segment becomes a linear one. */
+enum reach {
+	REACH_FLAT,  /* it is one */
+	REACH_BASE,  /* a base is added */
+	REACH_LIMIT, /* the limit is looked at before */
+	REACH_NONE,  /* by tier 0 only */
+};
+
+/* What a unit is found by. */
+struct unit_key {
+	u64 host; /* address of its first guest byte */
+	u64 rip;  /* its linear address; CPL 3: the offset in the page */
+	u64 cs;	  /* MODE_KEYED: CS's base, and its limit << 32; else 0 */
+	u32 mode; /* block_mode | MODE_* */
 };
 
 struct tr_unit;
@@ -74,10 +96,10 @@ struct tr_map {
 };
 
 struct tr_unit {
-	u64 host; /* address of its first guest byte */
-	u64 rip;  /* its linear address; CPL 3: the offset in the page */
-	u32 mode; /* block_mode | MODE_* */
-	u32 crc;  /* of its bytes */
+	u64 host; /* as in its key */
+	u64 rip, cs;
+	u32 mode;
+	u32 crc; /* of its bytes */
 	u16 bytes, exit_count, map_count;
 	u16 undefined; /* flags that some instruction leaves so */
 	bool dead;
@@ -120,7 +142,8 @@ struct translator {
 	u64 random;
 	u64 key[2]; /* what hot.jump_key is when nobody wants us */
 	u64 seen_generation[2], seen_page_flushes[2];
-	u32 table_mode[2];     /* block_mode that hot.jump[] serves */
+	u32 table_mode[2];     /* what hot.jump[] serves: of the keys of */
+	u64 table_cs[2];       /* its units */
 	struct making *making; /* owned */
 	struct x86_writers writers;
 	struct tr_unit *entered; /* with verify: what is about to run */
@@ -204,11 +227,16 @@ struct making {
 	struct emit e;
 	struct tr_unit *unit;
 	u64 page;      /* CPL 0: linear address of the page */
-	bool absolute; /* `page` is known: CPL 0 */
+	bool absolute; /* `page` is known: CPL 0, or keyed */
 	u32 table;     /* TR_USER, TR_SYSTEM */
 	u32 code_size; /* enum code_size */
-	u32 count;     /* instructions */
-	u32 at;	       /* the one being written */
+	u64 linear_mask;
+	bool keyed;	       /* not 64-bit: to cs_base and cs_limit */
+	bool stack32;	       /* not 64-bit: SS.B */
+	u32 cs_base, cs_limit; /* 0 and the highest if not keyed */
+	u8 reach[SEG_SLOTS];   /* not 64-bit: enum reach */
+	u32 count;	       /* instructions */
+	u32 at;		       /* the one being written */
 	u8 flags_at;
 	u16 live_at_end; /* flags wanted by what follows the last one */
 	u8 *loop;	 /* behind the head's checks; NULL: not to be used */
@@ -254,8 +282,8 @@ enum cold_kind {
 bool cache_create(struct translator *tr);
 void cache_free(struct translator *tr);
 void *meta_alloc(struct translator *tr, size_t bytes); /* NULL: full */
-struct tr_unit *unit_find(const struct translator *tr, u64 host, u64 rip,
-			  u32 mode);
+struct tr_unit *unit_find(const struct translator *tr,
+			  const struct unit_key *key);
 void unit_insert(struct translator *tr, struct tr_unit *unit);
 struct tr_unit *unit_by_code(const struct translator *tr, u64 pc);
 void exit_link(struct tr_exit *exit, struct tr_unit *to);
@@ -281,8 +309,8 @@ void stubs_make(struct translator *tr);
 bool scan(struct making *m, const u8 *host, const u8 *second);
 
 /* make.c. NULL: cannot be translated (now). */
-struct tr_unit *unit_make(struct translator *tr, u8 *host, const u8 *second,
-			  u32 mode);
+struct tr_unit *unit_make(struct translator *tr, const struct unit_key *key,
+			  const u8 *second);
 
 /* state.c: flags, stack, exits of a translation. */
 void flags_want_saved(struct making *m);
@@ -300,6 +328,8 @@ bool exit_is_near(s64 target);
 void exit_indirect(struct making *m, s32 undo);
 void exit_tier0(struct making *m);
 void emit_address_of(struct making *m, u8 reg, s64 offset);
+void emit_rip_of(struct making *m, u8 reg, s64 offset);
+void emit_lea_for(struct making *m, u8 reg, struct place memory);
 /* `scratch` keeps RAX meanwhile. */
 void emit_flags_save(struct emit *e, u8 scratch);
 void emit_flags_restore(struct emit *e, u8 scratch);
@@ -338,9 +368,50 @@ u32 copy_memory_bytes(const struct insn *in);
 u32 copy_gprs_named(const struct insn *in);
 
 /* flow.c: false: not this one. */
-s32 stack_adjustment(const struct insn *in);
+s32 stack_adjustment(const struct making *m, const struct insn *in);
 u32 flow_memory_bytes(const struct insn *in);
 bool flow_insn(struct making *m, const struct tr_insn *t);
+void sp_move(struct making *m, s32 delta);
+bool flow_adjust(struct making *m, const struct tr_insn *t);
+
+/* small.c: what differs in code that is not 64-bit. */
+bool code_keyed(const struct x86_cpu *cpu);
+u32 mode_now(const struct x86_cpu *cpu);
+struct unit_key key_now(const struct x86_cpu *cpu, u64 host, u32 extra_mode);
+void small_begin(struct making *m);
+u32 small_room(const struct making *m); /* bytes of code up to CS's limit */
+bool small_stack_flat(const struct making *m);
+bool small_loads_segment(const struct insn *in);
+/* Copied in other words, though its row is not marked so. */
+bool small_copies(const struct insn *in);
+bool small_reachable(const struct making *m, const struct insn *in);
+/* R14 = linear address of the offset there; flags are destroyed. */
+void small_linear(struct making *m, u32 seg, u32 bytes);
+bool small_moffs(struct making *m, const struct insn *in);
+bool small_flow(struct making *m, const struct tr_insn *t);
+
+/* What CS adds to RIP. */
+static inline u64 code_base(const struct x86_cpu *cpu)
+{
+	return cpu->code == CODE_64 ? 0 : cpu->segment_base[SEG_CS];
+}
+
+static inline u64 code_linear(const struct x86_cpu *cpu)
+{
+	return (code_base(cpu) + RIP(cpu)) & cpu->linear_mask;
+}
+
+/* The other way round. */
+static inline void code_go(struct x86_cpu *cpu, u64 linear)
+{
+	RIP(cpu) = (linear - code_base(cpu)) & cpu->linear_mask;
+}
+
+/* Is the running code shared by all places that it is mapped at? */
+static inline bool code_floats(const struct x86_cpu *cpu)
+{
+	return cpu->cpl == 3 && !code_keyed(cpu);
+}
 /* helper.c */
 void helper_insn(struct making *m, const struct tr_insn *t);
 void flags_load(struct soft_vcpu *vcpu, u64 ax);

@@ -101,7 +101,7 @@ static void cold_write(struct making *m, const struct cold *c)
 		break;
 	case COLD_TIER0:
 		if (c->lag)
-			emit_lea(e, R_SP, IN_MEMORY(R_SP, c->lag));
+			emit_lea_for(m, R_SP, IN_MEMORY(R_SP, c->lag));
 		insn_address_note(m, c->offset);
 		host = c->flags_at == FLAGS_HOST;
 		emit_fix(emit_jmp(e),
@@ -206,8 +206,8 @@ static void body(struct making *m)
  * The unit at RIP, whose first byte is at host. Nothing is kept of a unit that
  * cannot be made: NULL.
  */
-struct tr_unit *unit_make(struct translator *tr, u8 *host, const u8 *second,
-			  u32 mode)
+struct tr_unit *unit_make(struct translator *tr, const struct unit_key *key,
+			  const u8 *second)
 {
 	struct x86_cpu *cpu = &tr->vcpu->cpu;
 	struct making *m = tr->making;
@@ -220,17 +220,22 @@ struct tr_unit *unit_make(struct translator *tr, u8 *host, const u8 *second,
 		return NULL;
 	unit = meta_alloc(tr, sizeof(*unit));
 	memset(m, 0, offsetof(struct making, insn));
-	*unit = (struct tr_unit){.host = (u64)(uintptr_t)host, .mode = mode};
+	*unit = (struct tr_unit){.host = key->host,
+				 .rip = key->rip,
+				 .cs = key->cs,
+				 .mode = key->mode};
 	m->tr = tr;
 	m->unit = unit;
-	m->absolute = cpu->cpl != 3;
+	m->absolute = !code_floats(cpu);
 	m->table = cpu->cpl == 3 ? TR_USER : TR_SYSTEM;
 	m->code_size = cpu->code;
-	m->page = m->absolute ? RIP(cpu) & ~0xfffull : 0;
-	unit->rip = m->absolute ? RIP(cpu) : RIP(cpu) & 0xfff;
+	m->page = m->absolute ? key->rip & ~0xfffull : 0;
+	m->linear_mask = cpu->linear_mask;
+	if (m->code_size != CODE_64)
+		small_begin(m);
 	unit->code = tr->code + tr->code_used;
 	m->e = (struct emit){.at = unit->code, .end = tr->code + tr->code_bytes};
-	if (!scan(m, host, second))
+	if (!scan(m, (const u8 *)(uintptr_t)key->host, second))
 		return NULL;
 	m->sp_known = true;
 	plan_stack(m);

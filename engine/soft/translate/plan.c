@@ -67,6 +67,8 @@ static u32 gprs_written(const struct insn *in)
 #define SHARED_MAX 2048 /* bytes of stack under one check */
 
 struct stack_plan {
+	u8 seg;	  /* enum insn_seg of the stack */
+	s32 word; /* bytes of a PUSH */
 	s32 offset, low, high;
 	u32 accesses;
 	bool left;   /* there was a way out */
@@ -90,12 +92,13 @@ static void plan_access(struct stack_plan *p, s64 offset, u32 bytes)
 }
 
 /* One instruction's part; false: RSP is not known behind it. */
-static bool plan_insn(struct stack_plan *p, const struct insn *in)
+static bool plan_insn(const struct making *m, struct stack_plan *p,
+		      const struct insn *in)
 {
 	const struct insn_row *row = &insn_rows[in->row];
 
 	if ((in->flags & INSN_MEM) && in->base_off == GPR_OFFSET(RSP) &&
-	    in->index_off == GPR_OFFSET(GPR_ZERO) && in->seg == SEG_NONE &&
+	    in->index_off == GPR_OFFSET(GPR_ZERO) && in->seg == p->seg &&
 	    row->op[0] != OP_M && row->op[1] != OP_M) {
 		plan_access(p, (s64)p->offset + in->disp, copy_memory_bytes(in));
 		p->writes |= !p->left && (row->attr & ROW_MEM_WRITE);
@@ -105,24 +108,28 @@ static bool plan_insn(struct stack_plan *p, const struct insn *in)
 	case INSN_PUSH:
 	case INSN_CALL_REL:
 	case INSN_CALL_NEAR:
-		p->offset -= 8;
-		plan_access(p, p->offset, 8);
+		if (1 << in->op_size != p->word)
+			return false;
+		p->offset -= p->word;
+		plan_access(p, p->offset, (u32)p->word);
 		p->writes |= !p->left;
 		return true;
 	case INSN_POP:
-		plan_access(p, p->offset, 8);
-		p->offset += 8;
+		if (1 << in->op_size != p->word)
+			return false;
+		plan_access(p, p->offset, (u32)p->word);
+		p->offset += p->word;
 		return in->reg != RSP;
 	case INSN_RET:
-		plan_access(p, p->offset, 8);
+		plan_access(p, p->offset, (u32)p->word);
 		return true;
 	case INSN_LEAVE:
 		return false;
 	default:
 		break;
 	}
-	if (stack_adjustment(in)) {
-		p->offset += stack_adjustment(in);
+	if (stack_adjustment(m, in)) {
+		p->offset += stack_adjustment(m, in);
 		return true;
 	}
 	return !(gprs_written(in) & BIT(RSP));
@@ -130,12 +137,17 @@ static bool plan_insn(struct stack_plan *p, const struct insn *in)
 
 void plan_stack(struct making *m)
 {
-	struct stack_plan p = {0};
+	struct stack_plan p = {.seg = SEG_NONE, .word = 8};
 
-	if (m->code_size != CODE_64 || (m->unit->mode & MODE_PLAIN))
+	if (m->unit->mode & MODE_PLAIN)
 		return;
+	if (m->code_size != CODE_64) {
+		if (!small_stack_flat(m))
+			return;
+		p = (struct stack_plan){.seg = SEG_SS, .word = 4};
+	}
 	for (u32 i = 0; i < m->count; i++)
-		if (!plan_insn(&p, &m->insn[i].in))
+		if (!plan_insn(m, &p, &m->insn[i].in))
 			break;
 	if (p.accesses < 2)
 		return;
@@ -144,7 +156,6 @@ void plan_stack(struct making *m)
 	m->low = p.low;
 	m->high = p.high;
 }
-
 
 /* ---- base registers ---- */
 

@@ -73,9 +73,15 @@ static bool by_handler(const struct insn *in)
 	case INSN_LEAVE:
 		return false;
 	default:
-		return !may_pass(in) &&
+		return !may_pass(in) && !small_copies(in) &&
 		       !(insn_rows[in->row].attr & ROW_COPYABLE);
 	}
+}
+
+/* Of a branch: does its target keep all bits of RIP? */
+static bool is_whole(const struct making *m, const struct insn *in)
+{
+	return in->op_size == (m->code_size == CODE_64 ? 3 : 2);
 }
 
 /*
@@ -96,7 +102,7 @@ static u16 flags_wanted_at(const struct making *m, const u8 *page, s64 offset)
 				    &in) != DECODE_OK)
 			break;
 		offset += in.len;
-		if (in.id == INSN_JMP_REL && in.op_size == m->code_size) {
+		if (in.id == INSN_JMP_REL && is_whole(m, &in)) {
 			offset += (s64)in.imm;
 			continue;
 		}
@@ -113,6 +119,8 @@ static u16 flags_wanted_at(const struct making *m, const u8 *page, s64 offset)
 static u16 flags_at_target(const struct making *m, const u8 *page,
 			   const struct tr_insn *t)
 {
+	if (!is_whole(m, &t->in))
+		return FLAG_ARITH;
 	switch (t->in.id) {
 	case INSN_JCC:
 	case INSN_JMP_REL:
@@ -166,7 +174,7 @@ static bool scan_crosser(struct making *m, const u8 *bytes, u32 first,
 	u8 both[2 * INSN_LEN_MAX];
 	u32 have = 4096 - first;
 
-	if (!second || have >= INSN_LEN_MAX)
+	if (!second || have >= INSN_LEN_MAX || small_room(m) < INSN_LEN_MAX)
 		return false;
 	memcpy(both, bytes, have);
 	memcpy(both + have, second, INSN_LEN_MAX);
@@ -193,6 +201,7 @@ bool scan(struct making *m, const u8 *host, const u8 *second)
 	u32 room = MIN(4096 - first, (u32)(UNIT_INSNS_MAX * INSN_LEN_MAX));
 	u8 page[4096], *bytes = page + first;
 
+	room = MIN(room, small_room(m));
 	/* Once: another vCPU may be writing it. */
 	memcpy(page, host - first, sizeof(page));
 	while (m->count < UNIT_INSNS_MAX && at < room) {
@@ -220,6 +229,6 @@ bool scan(struct making *m, const u8 *host, const u8 *second)
 		return scan_crosser(m, bytes, first, second);
 	m->unit->bytes = (u16)at;
 	m->unit->crc = unit_crc(bytes, at);
-	flags_trace(m, page);
+	flags_trace(m, m->keyed ? NULL : page);
 	return true;
 }

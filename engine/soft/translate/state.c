@@ -61,15 +61,25 @@ void sp_settle(struct making *m)
 {
 	if (!m->lag)
 		return;
-	emit_lea(&m->e, R_SP, IN_MEMORY(R_SP, m->lag));
+	emit_lea_for(m, R_SP, IN_MEMORY(R_SP, m->lag));
 	m->lag = 0;
+}
+
+/* LEA in the width of linear addresses. */
+void emit_lea_for(struct making *m, u8 reg, struct place memory)
+{
+	if (m->code_size == CODE_64)
+		emit_lea(&m->e, reg, memory);
+	else
+		emit_lea32(&m->e, reg, memory);
 }
 
 /* reg = the linear address `offset` bytes into the page of the code. */
 void emit_address_of(struct making *m, u8 reg, s64 offset)
 {
 	if (m->absolute) {
-		emit_mov_imm(&m->e, reg, m->page + (u64)offset);
+		emit_mov_imm(&m->e, reg,
+			     (m->page + (u64)offset) & m->linear_mask);
 		return;
 	}
 	emit_load(&m->e, reg, IN_GS(HOT_AT(code_page)));
@@ -79,7 +89,13 @@ void emit_address_of(struct making *m, u8 reg, s64 offset)
 		emit_lea(&m->e, reg, IN_MEMORY(reg, part));
 		offset -= part;
 	}
-	emit_lea(&m->e, reg, IN_MEMORY(reg, (s32)offset));
+	emit_lea_for(m, reg, IN_MEMORY(reg, (s32)offset));
+}
+
+/* The same as CS:RIP names it. */
+void emit_rip_of(struct making *m, u8 reg, s64 offset)
+{
+	emit_address_of(m, reg, offset - (s64)m->cs_base);
 }
 
 void map_here(struct making *m)

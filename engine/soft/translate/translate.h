@@ -33,7 +33,8 @@
  * Keys. A unit belongs to the host address of its first byte and the mode word;
  * for CPL 0 also to its linear address, which is then a constant in the code.
  * CPL 3's code is shared by all places it is mapped at: what depends on the
- * address is computed from hot.code_page.
+ * address is computed from hot.code_page. small.c tells what else code depends
+ * on that is not 64-bit; there "linear" and RIP are two things.
  *
  * All of this is one vCPU's own: caches, links and tables need no lock. What is
  * shared is the record of which host pages hold code (code_map.h): a store to

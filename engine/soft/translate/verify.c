@@ -85,13 +85,14 @@ static void state_put(struct x86_cpu *cpu, const struct state *state)
 /* Is `next` simply behind the instruction at rip? Then the branch was not
  * taken, or its target is where it would go anyway, which the unit's exit may
  * or may not tell apart: compared as left. */
-static bool unit_falls_to(const struct tr_unit *unit, u64 rip, u64 next)
+static bool unit_falls_to(const struct x86_cpu *cpu, const struct tr_unit *unit,
+			  u64 first, u64 rip, u64 next)
 {
-	const u8 *code =
-		(const u8 *)(uintptr_t)unit->host + ((rip - unit->rip) & 0xfff);
+	const u8 *code = (const u8 *)(uintptr_t)unit->host + (rip - first);
 	struct insn in;
 
-	if (decode_insn(code, INSN_LEN_MAX, CODE_64, &in) != DECODE_OK)
+	if (decode_insn(code, INSN_LEN_MAX, (enum code_size)cpu->code, &in) !=
+	    DECODE_OK)
 		return false;
 	return rip + in.len == next;
 }
@@ -195,7 +196,8 @@ static bool tier0_run(struct soft_vcpu *vcpu, const struct tr_unit *unit)
 		/* A taken branch forward leaves the unit, too. */
 		if (rc == X86_BRANCH && RIP(cpu) - rip > INSN_LEN_MAX)
 			return true;
-		if (rc == X86_BRANCH && !unit_falls_to(unit, rip, RIP(cpu)))
+		if (rc == X86_BRANCH &&
+		    !unit_falls_to(cpu, unit, first, rip, RIP(cpu)))
 			return true;
 	}
 	return true;

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "engine/core/decode/row.h"
+#include "engine/core/exec/alu.h"
 #include "engine/core/exception/exception.h"
 #include "engine/core/paging/mem.h"
 #include "engine/soft/run.h"
@@ -83,8 +84,7 @@ static void state_put(struct x86_cpu *cpu, const struct state *state)
 }
 
 /* Is `next` simply behind the instruction at rip? Then the branch was not
- * taken, or its target is where it would go anyway, which the unit's exit may
- * or may not tell apart: compared as left. */
+ * taken, or its target is where it would go anyway. */
 static bool unit_falls_to(const struct x86_cpu *cpu, const struct tr_unit *unit,
 			  u64 first, u64 rip, u64 next)
 {
@@ -94,6 +94,8 @@ static bool unit_falls_to(const struct x86_cpu *cpu, const struct tr_unit *unit,
 	if (decode_insn(code, INSN_LEN_MAX, (enum code_size)cpu->code, &in) !=
 	    DECODE_OK)
 		return false;
+	if (in.id == INSN_JCC && !in.imm)
+		return !condition(cpu->rflags, in.cond);
 	return rip + in.len == next;
 }
 

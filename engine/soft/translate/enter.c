@@ -479,23 +479,28 @@ static void attention(struct soft_vcpu *vcpu, bool wanted, u64 user, u64 system)
 			 __ATOMIC_RELAXED);
 }
 
+/* Nobody wants this vCPU, or only to give it an interrupt that it holds off. */
+bool translator_undisturbed(const struct soft_vcpu *vcpu)
+{
+	u32 request = __atomic_load_n(&vcpu->request, __ATOMIC_RELAXED);
+
+	return !request || (request == REQUEST_WINDOW && !vcpu->nmi_pending &&
+			    !(vcpu->cpu.rflags & RFLAGS_IF));
+}
+
 /*
- * Nobody wants this vCPU, or only to give it an interrupt that it holds off:
- * then jumps may be found and polls pass. Otherwise code that is entered all
- * the same comes back at its first poll. Who wants it sets the request first
- * and spoils the rest after, so one of the two is seen.
+ * When it is undisturbed jumps may be found and polls pass. Otherwise code that
+ * is entered all the same comes back at its first poll. Who wants it sets the
+ * request first and spoils the rest after, so one of the two is seen.
  */
 static bool nobody_waits(struct translator *tr)
 {
 	struct soft_vcpu *vcpu = tr->vcpu;
 	u64 poison = vcpu->hot.jump_poison;
-	u32 request;
 
 	attention(vcpu, false, tr->key[TR_USER], tr->key[TR_SYSTEM]);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	request = __atomic_load_n(&vcpu->request, __ATOMIC_RELAXED);
-	if (!request || (request == REQUEST_WINDOW && !vcpu->nmi_pending &&
-			 !(vcpu->cpu.rflags & RFLAGS_IF))) {
+	if (translator_undisturbed(vcpu)) {
 		if (tr->options.stress_kick)
 			attention(vcpu, true, poison, poison);
 		return true;

@@ -61,15 +61,14 @@ int translator_helper(struct soft_vcpu *vcpu, const struct insn *in)
 	flags_load(vcpu, vcpu->hot.flags);
 	cpu->insn_len = in->len;
 	rc = in->exec(cpu, in);
-	while (rc == X86_REPEAT && !cpu->stop &&
-	       !__atomic_load_n(&vcpu->request, __ATOMIC_RELAXED)) {
+	while (rc == X86_REPEAT && !cpu->stop && translator_undisturbed(vcpu)) {
 		RIP(cpu) += in->len;
 		rc = in->exec(cpu, in);
 	}
 	if ((rc == X86_OK || rc == X86_END) && !cpu->stop && RIP(cpu) == next &&
 	    cpu->block_mode == mode && (!whole || mode_now(cpu) == whole) &&
 	    translatable(tr) && !tr->dropped && translator_goes_on(in) &&
-	    !__atomic_load_n(&vcpu->request, __ATOMIC_RELAXED)) {
+	    translator_undisturbed(vcpu)) {
 		translator_tables_sync(tr);
 		vcpu->hot.flags = flags_word(cpu->rflags);
 		return 0;

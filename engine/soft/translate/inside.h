@@ -418,6 +418,7 @@ void flags_load(struct soft_vcpu *vcpu, u64 ax);
 u64 flags_word(u64 rflags);
 /* May translated code run in the state that the guest is in? */
 bool translatable(const struct translator *tr);
+bool translator_undisturbed(const struct soft_vcpu *vcpu);
 bool translator_goes_on(const struct insn *in);
 bool translator_needs_fpu(const struct insn *in);
 void translator_tables_sync(struct translator *tr);

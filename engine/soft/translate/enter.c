@@ -467,6 +467,8 @@ static int enter_verified(struct translator *tr, struct tr_unit *unit)
 	tr->verify_due = tr->options.verify_every;
 	if (!verify_before(tr, unit))
 		return X86_UNHANDLED;
+	if (unit->dead) /* its code was written over, if only for a while */
+		return one_on_tier0(tr->vcpu);
 	rc = enter(tr, executable(tr, unit->entry_saved));
 	return verify_after(tr, tr->last_reason) ? rc : X86_UNHANDLED;
 }

@@ -9,7 +9,7 @@ CODE_OUT := $(OUT)/guest/code
 CODE_PRIV := $(OUT)/guest/priv
 CODE_64 := selfmod poke modes rewrite spaces rights cross faults step storm \
 	litmus shoot
-CODE_32 := selfmod32
+CODE_32 := selfmod32 small
 CODE_IMAGES := $(addprefix $(CODE_OUT)/,$(addsuffix .elf,$(CODE_64) $(CODE_32)))
 
 CODE_LIB_64 := hot space
@@ -17,6 +17,7 @@ CODE_LIB_32 := hot
 # What an image has beside its own .c and the libraries.
 CODE_MORE_selfmod := lib/stores stores loops
 CODE_MORE_selfmod32 := lib/stores stores loops stores16
+CODE_MORE_small := small16
 CODE_MORE_cross := ops lib/ops
 
 .PHONY: code-images

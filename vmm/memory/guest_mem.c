@@ -66,6 +66,9 @@ int guest_mem_init(struct guest_mem *mem, u64 size, struct fault *fault)
 				 "cannot map %llu MiB of guest memory",
 				 (unsigned long long)(size / MiB));
 	}
+	/* Fewer faults, and fewer misses of the processor's TLB, where the host
+	 * has huge pages; elsewhere no harm. */
+	(void)madvise(mem->base, size, MADV_HUGEPAGE);
 	lay_out(mem);
 	return 0;
 }

@@ -70,12 +70,6 @@ u64 string_portion(const struct x86_cpu *cpu, const struct string_state *s)
 	return MIN(s->count, cpu->single_step ? 1ull : (u64)PORTION_MAX);
 }
 
-/* Elements from address to the end of its page, or 0 when it straddles. */
-static u64 page_room(gva_t address, u32 bytes)
-{
-	return (4096 - (address & 0xfff)) / bytes;
-}
-
 /* The host address of [address, +bytes) if the TLB allows, else 0. */
 static u64 hit(const struct x86_cpu *cpu, gva_t address, u32 bytes, bool write)
 {
@@ -101,84 +95,127 @@ static bool within(struct x86_cpu *cpu, u32 seg, const struct string_state *s,
 	       segment_check(cpu, seg, offset, (u32)bytes, write) == X86_OK;
 }
 
-static void host_rep_movs(u64 dest, u64 source, u64 count, u32 bytes)
+/* In the guest's direction, so that what overlaps comes out alike. */
+#define REP(insn)                   \
+	"test %[back], %[back]\n\t" \
+	"jz 1f\n\t"                 \
+	"std\n"                     \
+	"1:\trep " insn "\n\t"      \
+	"cld"
+
+static void host_rep_movs(u64 dest, u64 source, u64 count, u32 bytes,
+			  bool backward)
 {
 	switch (bytes) {
 	case 1:
-		__asm__ volatile("rep movsb"
+		__asm__ volatile(REP("movsb")
 				 : "+D"(dest), "+S"(source), "+c"(count)
-				 :
-				 : "memory");
+				 : [back] "r"((u32)backward)
+				 : "memory", "cc");
 		break;
 	case 2:
-		__asm__ volatile("rep movsw"
+		__asm__ volatile(REP("movsw")
 				 : "+D"(dest), "+S"(source), "+c"(count)
-				 :
-				 : "memory");
+				 : [back] "r"((u32)backward)
+				 : "memory", "cc");
 		break;
 	case 4:
-		__asm__ volatile("rep movsl"
+		__asm__ volatile(REP("movsl")
 				 : "+D"(dest), "+S"(source), "+c"(count)
-				 :
-				 : "memory");
+				 : [back] "r"((u32)backward)
+				 : "memory", "cc");
 		break;
 	default:
-		__asm__ volatile("rep movsq"
+		__asm__ volatile(REP("movsq")
 				 : "+D"(dest), "+S"(source), "+c"(count)
-				 :
-				 : "memory");
+				 : [back] "r"((u32)backward)
+				 : "memory", "cc");
 	}
 }
 
-static void host_rep_stos(u64 dest, u64 value, u64 count, u32 bytes)
+static void host_rep_stos(u64 dest, u64 value, u64 count, u32 bytes,
+			  bool backward)
 {
 	switch (bytes) {
 	case 1:
-		__asm__ volatile("rep stosb"
+		__asm__ volatile(REP("stosb")
 				 : "+D"(dest), "+c"(count)
-				 : "a"(value)
-				 : "memory");
+				 : "a"(value), [back] "r"((u32)backward)
+				 : "memory", "cc");
 		break;
 	case 2:
-		__asm__ volatile("rep stosw"
+		__asm__ volatile(REP("stosw")
 				 : "+D"(dest), "+c"(count)
-				 : "a"(value)
-				 : "memory");
+				 : "a"(value), [back] "r"((u32)backward)
+				 : "memory", "cc");
 		break;
 	case 4:
-		__asm__ volatile("rep stosl"
+		__asm__ volatile(REP("stosl")
 				 : "+D"(dest), "+c"(count)
-				 : "a"(value)
-				 : "memory");
+				 : "a"(value), [back] "r"((u32)backward)
+				 : "memory", "cc");
 		break;
 	default:
-		__asm__ volatile("rep stosq"
+		__asm__ volatile(REP("stosq")
 				 : "+D"(dest), "+c"(count)
-				 : "a"(value)
-				 : "memory");
+				 : "a"(value), [back] "r"((u32)backward)
+				 : "memory", "cc");
 	}
 }
 
-/* Forward runs within a page on both sides; 0: not this way. */
+/* One side of a run of elements that stays in its page. */
+struct run {
+	u32 seg;
+	u64 offset;   /* of the first element */
+	gva_t linear; /* likewise */
+	bool write;
+};
+
+/* Elements from the first one to the edge of its page. */
+static u64 run_room(const struct run *r, const struct string_state *s)
+{
+	return s->backward ? (r->linear & 0xfff) / s->bytes + 1
+			   : (4096 - (r->linear & 0xfff)) / s->bytes;
+}
+
+/* The host address of the first element, if all n may be reached; else 0. */
+static u64 run_host(struct x86_cpu *cpu, const struct run *r,
+		    const struct string_state *s, u64 n)
+{
+	u64 back = s->backward ? (n - 1) * s->bytes : 0;
+
+	if (r->offset < back ||
+	    !within(cpu, r->seg, s, r->offset - back, n, r->write))
+		return 0;
+	return hit(cpu, r->linear, s->bytes, r->write);
+}
+
+static struct run run_of(const struct x86_cpu *cpu, u32 seg, u64 offset,
+			 bool write)
+{
+	return (struct run){.seg = seg,
+			    .offset = offset,
+			    .linear = (cpu->segment_base[seg] + offset) &
+				      cpu->linear_mask,
+			    .write = write};
+}
+
+/* As many as lie in one page on both sides; 0: not this way. */
 static u64 bulk_movs(struct x86_cpu *cpu, const struct insn *in,
 		     const struct string_state *s)
 {
-	gva_t source = (cpu->segment_base[in->seg] + s->source) &
-		       cpu->linear_mask;
-	gva_t dest = (cpu->segment_base[dest_seg(in, cpu)] + s->dest) &
-		     cpu->linear_mask;
-	u64 room = MIN(page_room(source, s->bytes), page_room(dest, s->bytes));
-	u64 n = MIN(s->count, room);
-	u64 from, to;
+	struct run source = run_of(cpu, in->seg, s->source, false);
+	struct run dest = run_of(cpu, dest_seg(in, cpu), s->dest, true);
+	u64 room = MIN(run_room(&source, s), run_room(&dest, s));
+	u64 n = MIN(s->count, room), from, to;
 
-	if (s->backward || cpu->single_step || n < 2)
+	if (cpu->single_step || n < 2)
 		return 0;
-	from = hit(cpu, source, s->bytes, false);
-	to = hit(cpu, dest, s->bytes, true);
-	if (!from || !to || !within(cpu, in->seg, s, s->source, n, false) ||
-	    !within(cpu, dest_seg(in, cpu), s, s->dest, n, true))
+	from = run_host(cpu, &source, s, n);
+	to = run_host(cpu, &dest, s, n);
+	if (!from || !to)
 		return 0;
-	host_rep_movs(to, from, n, s->bytes);
+	host_rep_movs(to, from, n, s->bytes, s->backward);
 	note_store(cpu, to);
 	return n;
 }
@@ -186,17 +223,15 @@ static u64 bulk_movs(struct x86_cpu *cpu, const struct insn *in,
 static u64 bulk_stos(struct x86_cpu *cpu, const struct insn *in,
 		     const struct string_state *s)
 {
-	gva_t dest = (cpu->segment_base[dest_seg(in, cpu)] + s->dest) &
-		     cpu->linear_mask;
-	u64 n = MIN(s->count, page_room(dest, s->bytes));
-	u64 to;
+	struct run dest = run_of(cpu, dest_seg(in, cpu), s->dest, true);
+	u64 n = MIN(s->count, run_room(&dest, s)), to;
 
-	if (s->backward || cpu->single_step || n < 2)
+	if (cpu->single_step || n < 2)
 		return 0;
-	to = hit(cpu, dest, s->bytes, true);
-	if (!to || !within(cpu, dest_seg(in, cpu), s, s->dest, n, true))
+	to = run_host(cpu, &dest, s, n);
+	if (!to)
 		return 0;
-	host_rep_stos(to, cpu->gpr[RAX], n, s->bytes);
+	host_rep_stos(to, cpu->gpr[RAX], n, s->bytes, s->backward);
 	note_store(cpu, to);
 	return n;
 }

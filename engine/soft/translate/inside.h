@@ -21,8 +21,8 @@
 #define MISS_SIZE_SHIFT 20 /* what a miss is told: slot | size << this */
 #define CODE_BYTES     (32u << 20)
 #define META_BYTES     (16u << 20)
-#define HASH_BITS      14
-#define PAGE_HASH_BITS 11
+#define HASH_BITS      16
+#define PAGE_HASH_BITS 12
 #define THRESHOLD      12
 #define HEAT_BITS      14
 

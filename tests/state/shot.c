@@ -21,23 +21,26 @@
 static int take_msrs(struct engine *engine, struct engine_vcpu *vcpu,
 		     struct shot *ret)
 {
-	struct {
-		struct kvm_msr_list head;
-		u32 index[SHOT_MSRS_MAX];
-	} list = {.head.nmsrs = SHOT_MSRS_MAX};
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry;
-	} one = {.head.nmsrs = 1};
-	int err = engine->ops->get_msr_index_list(engine, &list.head);
+	struct kvm_msr_list *list =
+		calloc(1, sizeof(*list) + SHOT_MSRS_MAX * sizeof(u32));
+	struct kvm_msrs *one =
+		calloc(1, sizeof(*one) + sizeof(struct kvm_msr_entry));
+	int err = list && one ? 0 : trace_err(-ENOMEM);
 
-	for (u32 i = 0; !err && i < list.head.nmsrs; i++) {
-		one.entry = (struct kvm_msr_entry){.index = list.index[i]};
-		err = vcpu->ops->get_msrs(vcpu, &one.head);
+	if (!err) {
+		list->nmsrs = SHOT_MSRS_MAX;
+		err = engine->ops->get_msr_index_list(engine, list);
+	}
+	for (u32 i = 0; !err && i < list->nmsrs; i++) {
+		one->nmsrs = 1;
+		one->entries[0].index = list->indices[i];
+		err = vcpu->ops->get_msrs(vcpu, one);
 		if (err == 1)
-			ret->msr[ret->msr_count++] = one.entry;
+			ret->msr[ret->msr_count++] = one->entries[0];
 		err = MIN(err, 0);
 	}
+	free(list);
+	free(one);
 	return err;
 }
 
@@ -65,7 +68,8 @@ int shot_take(struct engine *engine, struct engine_vm *vm,
 	if (!err)
 		err = ops->get_fpu(vcpu, &ret->fpu);
 	if (!err)
-		err = ops->get_xsave(vcpu, &ret->xsave);
+		err = ops->get_xsave(vcpu,
+				     (struct kvm_xsave *)(void *)ret->xsave);
 	if (!err)
 		err = ops->get_xcrs(vcpu, &ret->xcrs);
 	if (!err)

@@ -14,7 +14,7 @@ struct shot {
 	struct kvm_regs regs;
 	struct kvm_sregs2 sregs2;
 	struct kvm_fpu fpu;
-	struct kvm_xsave xsave;
+	u8 xsave[sizeof(struct kvm_xsave)]; /* which has a flexible end */
 	struct kvm_xcrs xcrs;
 	struct kvm_debugregs debugregs;
 	struct kvm_vcpu_events events;

@@ -26,6 +26,9 @@
 #define CR0_CD BIT(30)
 #define CR0_PG BIT(31)
 
+#define CR3_PCID    0xfffull
+#define CR3_NOFLUSH BIT(63)
+
 #define CR4_VME	       BIT(0)
 #define CR4_PVI	       BIT(1)
 #define CR4_TSD	       BIT(2)
@@ -179,6 +182,20 @@ struct x86_tlb_entry {
 
 struct x86_tlb {
 	struct x86_tlb_entry entry[2][TLB_ENTRIES]; /* [bit 63 of the address] */
+};
+
+/*
+ * The lower halves of address spaces that CR3 left with their PCID to come back
+ * to: each has a generation of its own, so that all stand in one TLB.
+ */
+#define TLB_CONTEXTS	    8
+#define TLB_FLUSHES_NOTED 8
+
+struct x86_tlb_context {
+	u64 space; /* never the same for two generations; 0: not in use */
+	u32 pcid;
+	u32 generation;
+	u64 large_first, large_last;
 };
 
 /*
@@ -364,7 +381,15 @@ struct x86_cpu {
 	struct x86_exit exit;
 	bool nmi_blocked;      /* until IRET */
 	bool upper_half_local; /* the TLB's upper half has non-global entries */
+	bool lower_half_global; /* the lower half may have global ones */
 	u64 large_first[2], large_last[2]; /* range that large pages filled */
+	/* The lower half: what is in force, and what is kept. */
+	u64 tlb_space;
+	u64 tlb_space_last;	   /* highest that was given */
+	u32 tlb_generation_last;   /* likewise */
+	struct x86_tlb_context tlb_context[TLB_CONTEXTS];
+	u32 tlb_context_next; /* to be replaced */
+	gva_t tlb_flushed[2][TLB_FLUSHES_NOTED]; /* [half][count of flushes] */
 	u32 debug_guest;	    /* KVM_GUESTDBG_* of KVM_SET_GUEST_DEBUG */
 	u64 debug_dr[4], debug_dr7; /* the debugger's own breakpoints */
 	u64 pending_db; /* DR6 bits of a trap due after this instruction */

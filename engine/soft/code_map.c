@@ -10,13 +10,16 @@
 #define REGION_SHIFT 30
 #define REGION_PAGES (1u << (REGION_SHIFT - 12))
 #define REGIONS	     (1u << (47 - REGION_SHIFT))
-#define PAGE_CODE    0x80u /* holds translated code */
-#define PAGE_WRITES  0x7fu /* how often it was written while it did */
+#define PAGE_CODE    0x8000u /* holds translated code */
+#define PAGE_WRITES  0x7fu   /* how often it was written while it did */
+#define PAGE_ASKS    0x7f80u /* how often it was refused since then */
+#define ASK	     0x80u
 #define WRITES_MAX   100
+#define WRITES_AGAIN 75 /* from where it counts after many refusals */
 
 struct code_map {
 	struct mutex lock;
-	u8 *region[REGIONS]; /* owned; set once, under the lock */
+	u16 *region[REGIONS]; /* owned; set once, under the lock */
 };
 
 int code_map_create(struct code_map **ret)
@@ -41,9 +44,9 @@ void code_map_free(struct code_map *map)
 }
 
 /* The page's entry; NULL: there is none yet. */
-static u8 *entry_find(struct code_map *map, u64 host_page)
+static u16 *entry_find(struct code_map *map, u64 host_page)
 {
-	u8 *region;
+	u16 *region;
 
 	if (host_page >> 47)
 		return NULL;
@@ -53,26 +56,45 @@ static u8 *entry_find(struct code_map *map, u64 host_page)
 }
 
 /* NULL: no memory. */
-static u8 *entry_make(struct code_map *map, u64 host_page)
+static u16 *entry_make(struct code_map *map, u64 host_page)
 {
-	u8 **region, *made;
+	u16 **region, *made;
 
 	if (host_page >> 47)
 		return NULL;
 	region = &map->region[host_page >> REGION_SHIFT];
 	mutex_lock(&map->lock);
 	if (!*region) {
-		made = calloc(1, REGION_PAGES);
+		made = calloc(REGION_PAGES, sizeof(*made));
 		__atomic_store_n(region, made, __ATOMIC_RELEASE);
 	}
 	mutex_unlock(&map->lock);
 	return entry_find(map, host_page);
 }
 
+/*
+ * A page that was written too often is refused. It may have been patched for a
+ * while only, as kernels are when they start: in the end it gets another chance,
+ * with fewer writes.
+ */
+static bool forgiven(u16 *entry)
+{
+	u16 value = __atomic_load_n(entry, __ATOMIC_RELAXED), next;
+	bool last = (value & PAGE_ASKS) == PAGE_ASKS;
+
+	if (value & PAGE_CODE)
+		return true;
+	next = last ? WRITES_AGAIN : (u16)(value + ASK);
+	return __atomic_compare_exchange_n(entry, &value, next, false,
+					   __ATOMIC_SEQ_CST,
+					   __ATOMIC_RELAXED) &&
+	       last;
+}
+
 bool code_map_protect(struct soft_vcpu *vcpu, u64 host_page)
 {
 	struct soft_vm *vm = vcpu->vm;
-	u8 *entry = entry_find(vm->code_map, host_page);
+	u16 *entry = entry_find(vm->code_map, host_page);
 	bool alone = vm->vcpu_count == 1;
 
 	if (!entry) {
@@ -83,7 +105,7 @@ bool code_map_protect(struct soft_vcpu *vcpu, u64 host_page)
 		return false;
 	if (likely(*entry & PAGE_CODE))
 		return true;
-	if ((*entry & PAGE_WRITES) >= WRITES_MAX)
+	if ((*entry & PAGE_WRITES) >= WRITES_MAX && !forgiven(entry))
 		return false;
 	if (alone) {
 		__atomic_fetch_or(entry, PAGE_CODE, __ATOMIC_SEQ_CST);
@@ -100,7 +122,7 @@ bool code_map_protect(struct soft_vcpu *vcpu, u64 host_page)
 
 bool code_map_holds(struct code_map *map, u64 host_page)
 {
-	u8 *entry = entry_find(map, host_page);
+	u16 *entry = entry_find(map, host_page);
 
 	return entry && (*entry & PAGE_CODE);
 }
@@ -116,8 +138,8 @@ static void drop_ask(struct soft_vcpu *vcpu, u64 host_page)
 
 void code_map_written(struct soft_vm *vm, struct soft_vcpu *self, u64 host_page)
 {
-	u8 *entry = vm->code_map ? entry_find(vm->code_map, host_page) : NULL;
-	u8 old;
+	u16 *entry = vm->code_map ? entry_find(vm->code_map, host_page) : NULL;
+	u16 old;
 
 	if (likely(!entry || !(*entry & PAGE_CODE)))
 		return;
@@ -126,7 +148,8 @@ void code_map_written(struct soft_vm *vm, struct soft_vcpu *self, u64 host_page)
 	mutex_lock(&vm->code_map->lock);
 	old = *entry;
 	if (old & PAGE_CODE) {
-		u8 writes = (u8)MIN((old & PAGE_WRITES) + 1u, (u32)WRITES_MAX);
+		u16 writes = (u16)MIN((old & PAGE_WRITES) + 1u,
+				      (u32)WRITES_MAX);
 
 		__atomic_store_n(entry, writes, __ATOMIC_SEQ_CST);
 		for (u32 i = 0; i < SOFT_VCPUS_MAX; i++)

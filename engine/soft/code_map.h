@@ -7,9 +7,10 @@
  * has a cached right to write it; the first access that wants one comes to
  * code_map_written(), which drops the page's translations on every vCPU and
  * the record with them. A page that is written over and over while it runs is
- * left to tier 0, whose blocks are compared with memory at each entry.
+ * left to tier 0, whose blocks are compared with memory at each entry, for some
+ * thousand executions.
  *
- * Entries are atomic bytes; regions are allocated under the map's lock.
+ * Entries are atomic words; regions are allocated under the map's lock.
  */
 #ifndef ENGINE_SOFT_CODE_MAP_H
 #define ENGINE_SOFT_CODE_MAP_H

@@ -128,6 +128,8 @@ static void state_begin(struct soft_vcpu *vcpu)
 	cpu->ctx = vcpu;
 	cpu->tlb = cpu->tlbs[TLB_SUPERVISOR];
 	cpu->tlb_generation[0] = cpu->tlb_generation[1] = 1;
+	cpu->tlb_generation_last = 1;
+	cpu->tlb_space = cpu->tlb_space_last = 1;
 	vcpu->extint = -1;
 	vcpu->apic_base = LAPIC_BASE_DEFAULT | LAPIC_BASE_EN |
 			  (boot ? LAPIC_BASE_BSP : 0);

@@ -129,6 +129,8 @@ void test_machine_init(struct test_machine *m)
 	for (u32 i = 0; i < TLB_CLASSES; i++)
 		cpu->tlbs[i] = &m->tlb[i];
 	cpu->tlb_generation[0] = cpu->tlb_generation[1] = 1;
+	cpu->tlb_generation_last = 1;
+	cpu->tlb_space = cpu->tlb_space_last = 1;
 	cpu->code_host = ~0ull << 12;
 	__builtin_memset(cpu->feature, 0xff, sizeof(cpu->feature));
 	cpu->feature[FEAT_MISALIGNSSE / 64] &= ~BIT(FEAT_MISALIGNSSE % 64);

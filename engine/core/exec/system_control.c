@@ -16,8 +16,6 @@
 #define CR0_KNOWN                                                       \
 	(CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | \
 	 CR0_AM | CR0_NW | CR0_CD | CR0_PG)
-#define CR3_NOFLUSH BIT(63)
-#define CR3_PCID    0xfffull
 
 static bool tss_is_16bit(const struct x86_cpu *cpu)
 {
@@ -82,9 +80,11 @@ static int cr0_write(struct x86_cpu *cpu, u64 value)
 
 static int cr3_write(struct x86_cpu *cpu, u64 value)
 {
+	bool pcids = cpu->cr4 & CR4_PCIDE, keep = pcids && (value & CR3_NOFLUSH);
+	u32 from = (u32)(cpu->cr3 & CR3_PCID);
 	int rc = X86_OK;
 
-	if (cpu->cr4 & CR4_PCIDE)
+	if (pcids)
 		value &= ~CR3_NOFLUSH;
 	if (cpu->long_mode && value >> cpu->physical_bits)
 		return raise_gp0(cpu);
@@ -93,8 +93,10 @@ static int cr3_write(struct x86_cpu *cpu, u64 value)
 	if (rc)
 		return rc;
 	cpu->cr3 = value;
-	/* The TLB has no PCID: "no flush" cannot be honoured, and need not. */
-	tlb_flush(cpu, false);
+	if (pcids)
+		tlb_switch(cpu, from, (u32)(value & CR3_PCID), keep);
+	else
+		tlb_flush(cpu, false);
 	return X86_END;
 }
 

@@ -42,6 +42,15 @@ int pdpte_load(struct x86_cpu *cpu, u64 cr3);
 /* Flushes. `all` ignores global; both are O(1). */
 void tlb_flush(struct x86_cpu *cpu, bool all);
 void tlb_flush_page(struct x86_cpu *cpu, gva_t address);
+/* What is not global of one PCID; cr3 tells which is in force. */
+void tlb_flush_pcid(struct x86_cpu *cpu, u32 pcid);
+/*
+ * CR3 gets another PCID, or the same: what was in force is kept for the next
+ * time; with `keep`, so is what there still is of the new one.
+ */
+void tlb_switch(struct x86_cpu *cpu, u32 from, u32 to, bool keep);
+/* May this x86_cpu.tlb_space, which is not in force, come back? */
+bool tlb_space_kept(const struct x86_cpu *cpu, u64 space);
 
 /*
  * The host address of the code byte at linear address, for CPL and mode now:

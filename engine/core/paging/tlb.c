@@ -13,34 +13,135 @@
 #include "engine/core/exception/exception.h"
 #include "engine/core/paging/paging.h"
 
+static void half_wipe(struct x86_cpu *cpu, u32 half)
+{
+	for (u32 class = 0; class < TLB_CLASSES; class ++)
+		__builtin_memset(cpu->tlbs[class]->entry[half], 0,
+				 sizeof(cpu->tlbs[class]->entry[half]));
+}
+
+static void contexts_forget(struct x86_cpu *cpu)
+{
+	for (u32 i = 0; i < TLB_CONTEXTS; i++)
+		cpu->tlb_context[i].space = 0;
+}
+
+static void lower_flush(struct x86_cpu *cpu)
+{
+	cpu->tlb_space = ++cpu->tlb_space_last;
+	if (cpu->tlb_generation_last == TLB_GENERATION_MASK) {
+		half_wipe(cpu, 0);
+		contexts_forget(cpu);
+		cpu->lower_half_global = false;
+		cpu->tlb_generation_last = 0;
+	}
+	cpu->tlb_generation[0] = ++cpu->tlb_generation_last;
+}
+
 static void half_flush(struct x86_cpu *cpu, u32 half)
 {
 	cpu->large_first[half] = ~0ull;
 	cpu->large_last[half] = 0;
-	if (half)
-		cpu->upper_half_local = false;
-	if (cpu->tlb_generation[half] < TLB_GENERATION_MASK) {
-		cpu->tlb_generation[half]++;
+	if (!half) {
+		lower_flush(cpu);
 		return;
 	}
-	for (u32 class = 0; class < TLB_CLASSES; class ++)
-		__builtin_memset(cpu->tlbs[class]->entry[half], 0,
-				 sizeof(cpu->tlbs[class]->entry[half]));
-	cpu->tlb_generation[half] = 1;
+	cpu->upper_half_local = false;
+	if (cpu->tlb_generation[1] == TLB_GENERATION_MASK) {
+		half_wipe(cpu, 1);
+		cpu->tlb_generation[1] = 0;
+	}
+	cpu->tlb_generation[1]++;
 }
 
 void tlb_flush(struct x86_cpu *cpu, bool all)
 {
+	contexts_forget(cpu);
 	half_flush(cpu, 0);
 	if (all || cpu->upper_half_local)
 		half_flush(cpu, 1);
+}
+
+/* ---- PCIDs ---- */
+
+static struct x86_tlb_context *context_of(struct x86_cpu *cpu, u32 pcid)
+{
+	for (u32 i = 0; i < TLB_CONTEXTS; i++)
+		if (cpu->tlb_context[i].space &&
+		    cpu->tlb_context[i].pcid == pcid)
+			return &cpu->tlb_context[i];
+	return NULL;
+}
+
+void tlb_flush_pcid(struct x86_cpu *cpu, u32 pcid)
+{
+	struct x86_tlb_context *context = context_of(cpu, pcid);
+
+	if (context)
+		context->space = 0;
+	if (pcid != (cpu->cr3 & CR3_PCID))
+		return;
+	half_flush(cpu, 0);
+	if (cpu->upper_half_local)
+		half_flush(cpu, 1);
+}
+
+static void context_keep(struct x86_cpu *cpu, u32 pcid)
+{
+	struct x86_tlb_context *context = context_of(cpu, pcid);
+
+	if (!context) {
+		context = &cpu->tlb_context[cpu->tlb_context_next];
+		cpu->tlb_context_next =
+			(cpu->tlb_context_next + 1) % TLB_CONTEXTS;
+	}
+	*context = (struct x86_tlb_context){
+		.space = cpu->tlb_space,
+		.pcid = pcid,
+		.generation = (u32)cpu->tlb_generation[0],
+		.large_first = cpu->large_first[0],
+		.large_last = cpu->large_last[0],
+	};
+}
+
+void tlb_switch(struct x86_cpu *cpu, u32 from, u32 to, bool keep)
+{
+	struct x86_tlb_context *context;
+
+	context_keep(cpu, from);
+	context = context_of(cpu, to);
+	if (context && keep) {
+		cpu->tlb_space = context->space;
+		cpu->tlb_generation[0] = context->generation;
+		cpu->large_first[0] = context->large_first;
+		cpu->large_last[0] = context->large_last;
+	} else {
+		if (context)
+			context->space = 0;
+		half_flush(cpu, 0);
+	}
+	if (cpu->upper_half_local)
+		half_flush(cpu, 1);
+}
+
+bool tlb_space_kept(const struct x86_cpu *cpu, u64 space)
+{
+	if (!space)
+		return false;
+	for (u32 i = 0; i < TLB_CONTEXTS; i++)
+		if (cpu->tlb_context[i].space == space)
+			return true;
+	return false;
 }
 
 void tlb_flush_page(struct x86_cpu *cpu, gva_t address)
 {
 	u32 half = (u32)(address >> 63);
 
-	cpu->tlb_page_flushes[half]++;
+	cpu->tlb_flushed[half][cpu->tlb_page_flushes[half]++ %
+			       TLB_FLUSHES_NOTED] = address & ~0xfffull;
+	if (!half && cpu->lower_half_global) /* is flushed in all contexts */
+		contexts_forget(cpu);
 	if (address >= cpu->large_first[half] &&
 	    address <= cpu->large_last[half]) {
 		half_flush(cpu, half);
@@ -126,6 +227,8 @@ static void entry_install(struct x86_cpu *cpu, u32 class, gva_t page,
 	}
 	if ((page >> 63) && !walk->global)
 		cpu->upper_half_local = true;
+	if (!(page >> 63) && walk->global)
+		cpu->lower_half_global = true;
 	note_large(cpu, page, walk);
 }
 

@@ -256,6 +256,27 @@ static void unit_drop(struct translator *tr, struct tr_unit *unit)
 		exit_unlink(&unit->exit[i]);
 }
 
+static u32 plain_hash(u64 host)
+{
+	return (u32)(host * 0x9e3779b97f4a7c15u >> (64 - PLAIN_BITS));
+}
+
+/* Drops it; the next unit there is made without shared checks. */
+void unit_make_plain(struct translator *tr, struct tr_unit *unit)
+{
+	tr->plain_units[plain_hash(unit->host)] = 1;
+	unit_drop(tr, unit);
+	tr->link_from = NULL;
+	jumps_reset(tr, TR_USER);
+	jumps_reset(tr, TR_SYSTEM);
+}
+
+/* What shares its hash with such a one is a little slower. */
+bool unit_is_plain(const struct translator *tr, u64 host)
+{
+	return tr->plain_units[plain_hash(host)];
+}
+
 static void page_units_drop(struct translator *tr, struct tr_page *page)
 {
 	if (!page->units && !page->crossers)
@@ -308,52 +329,6 @@ void translator_clear(struct translator *tr)
 	jumps_reset(tr, TR_SYSTEM);
 }
 
-static u64 random_next(struct translator *tr)
-{
-	u64 x = tr->random;
-
-	x ^= x << 13;
-	x ^= x >> 7;
-	x ^= x << 17;
-	tr->random = x;
-	return x;
-}
-
-/*
- * No jump that is in the table will be found again: keys are addresses under
- * XOR with a number nobody can guess. Who wants attention may have spoilt the
- * number in force, which must not be undone here.
- */
-void jumps_reset(struct translator *tr, u32 table)
-{
-	tr->key[table] = random_next(tr);
-	__atomic_store_n(&tr->vcpu->hot.jump_key[table],
-			 tr->vcpu->hot.jump_poison, __ATOMIC_SEQ_CST);
-}
-
-/* An empty slot matches an address only to fault: both sums are
- * non-canonical. */
-void slots_reset(struct translator *tr, u32 table)
-{
-	struct tr_hot *hot = &tr->vcpu->hot;
-	struct tr_slot empty = {.page = BIT(63), .delta = BIT(62)};
-
-	for (u32 write = 0; write < 2; write++)
-		for (u32 i = 0; i < TR_SITES; i++)
-			hot->site[table][write][i] = empty;
-	hot->stack[table] = (struct tr_slot){.page = BIT(63)};
-}
-
-static void writes_reset(struct translator *tr, u32 table)
-{
-	struct tr_hot *hot = &tr->vcpu->hot;
-	struct tr_slot empty = {.page = BIT(63), .delta = BIT(62)};
-
-	for (u32 i = 0; i < TR_SITES; i++)
-		hot->site[table][1][i] = empty;
-	hot->stack[table] = (struct tr_slot){.page = BIT(63)};
-}
-
 static void all_writes_forget(struct x86_cpu *cpu)
 {
 	for (u32 class = 0; class < TLB_ALIGN; class ++)
@@ -366,8 +341,7 @@ void translator_forget_writes(struct translator *tr)
 {
 	struct x86_cpu *cpu = &tr->vcpu->cpu;
 
-	writes_reset(tr, TR_USER);
-	writes_reset(tr, TR_SYSTEM);
+	slots_forget_writes(tr);
 	if (tr->writers.count <= WRITERS_MAX)
 		for (u32 i = 0; i < tr->writers.count; i++)
 			tr->writers.entry[i]->write_tag = 0;

@@ -139,8 +139,8 @@ void translator_tables_sync(struct translator *tr)
 {
 	struct soft_vcpu *vcpu = tr->vcpu;
 	struct x86_cpu *cpu = &vcpu->cpu;
-	u64 low = cpu->tlb_generation[0] ^ tr->seen_generation[0];
-	u64 high = cpu->tlb_generation[1] ^ tr->seen_generation[1];
+	u64 low = cpu->tlb_space ^ tr->seen_space;
+	u64 high = cpu->tlb_generation[1] ^ tr->seen_upper;
 	u64 page_low = cpu->tlb_page_flushes[0] ^ tr->seen_page_flushes[0];
 	u64 page_high = cpu->tlb_page_flushes[1] ^ tr->seen_page_flushes[1];
 
@@ -149,19 +149,19 @@ void translator_tables_sync(struct translator *tr)
 			       cpu->tlb != cpu->tlbs[TLB_SUPERVISOR_AC];
 	if (likely(!(low | high | page_low | page_high)))
 		return;
-	if (low | page_low) {
-		slots_reset(tr, TR_USER);
-		jumps_reset(tr, TR_USER);
-	}
-	if (high | page_high | ((low | page_low) ? vcpu->hot.low_used : 0)) {
+	if (page_low)
+		space_pages_flushed(tr, 0);
+	if (low)
+		space_changed(tr);
+	if (high) {
 		slots_reset(tr, TR_SYSTEM);
 		jumps_reset(tr, TR_SYSTEM);
-		vcpu->hot.low_used = 0;
+	} else if (page_high) {
+		space_pages_flushed(tr, 1);
 	}
-	for (u32 i = 0; i < 2; i++) {
-		tr->seen_generation[i] = cpu->tlb_generation[i];
+	tr->seen_upper = cpu->tlb_generation[1];
+	for (u32 i = 0; i < 2; i++)
 		tr->seen_page_flushes[i] = cpu->tlb_page_flushes[i];
-	}
 }
 
 static u32 table_now(const struct x86_cpu *cpu)
@@ -172,7 +172,7 @@ static u32 table_now(const struct x86_cpu *cpu)
 /* As generated code does it, state.c: exit_indirect(). */
 static struct tr_jump *jump_of(struct soft_vcpu *vcpu, u32 table, u64 rip)
 {
-	u32 crc = 0;
+	u32 crc = vcpu->hot.jump_seed[table];
 
 	__asm__("crc32l %1, %0" : "+r"(crc) : "r"((u32)rip));
 	return &vcpu->hot.jump[table][crc >> 4 & (TR_JUMPS - 1)];
@@ -181,6 +181,7 @@ static struct tr_jump *jump_of(struct soft_vcpu *vcpu, u32 table, u64 rip)
 static void jump_note(struct translator *tr, u32 table, u64 rip,
 		      const struct tr_unit *unit)
 {
+	space_jump_noted(tr, table, rip);
 	*jump_of(tr->vcpu, table, rip) = (struct tr_jump){
 		.key = rip ^ tr->key[table],
 		.code = executable(tr, unit->entry_saved),
@@ -403,12 +404,16 @@ static int on_stack(struct translator *tr)
 	return rc;
 }
 
+/* What fails too often shall not be tried again. */
 static int on_span(struct translator *tr)
 {
 	u64 pc = tr->vcpu->hot.exit_arg;
+	struct tr_unit *unit = unit_by_code(tr, pc);
 
 	state_at(tr, pc);
-	return plainly(tr, unit_by_code(tr, pc));
+	if (!unit->dead && ++unit->span_failures == SPAN_FAILURES_MAX)
+		unit_make_plain(tr, unit);
+	return plainly(tr, unit);
 }
 
 static int came_back(struct translator *tr, u32 reason)

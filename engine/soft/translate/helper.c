@@ -23,10 +23,13 @@ void helper_insn(struct making *m, const struct tr_insn *t)
 {
 	struct insn *in = meta_alloc(m->tr, sizeof(*in));
 
-	if (!in) {
+	/* STI's shadow is over the next instruction, which must be here. */
+	if (!in || (t->in.id == INSN_STI && m->at == m->count - 1)) {
 		exit_tier0(m);
 		return;
 	}
+	if (t->in.id == INSN_STI)
+		m->insn[m->at + 1].span_shared = false;
 	*in = t->in;
 	flags_want_saved(m);
 	flags_destroyed(m);
@@ -45,6 +48,19 @@ void helper_insn(struct making *m, const struct tr_insn *t)
 	m->sp_known = false;
 }
 
+/*
+ * With nothing to be delivered, STI's shadow is kept by going on: the unit has
+ * no way out before the next instruction is done. One that goes to tier 0 is
+ * run at once.
+ */
+static void shadow_skip(struct x86_cpu *cpu, const struct insn *in)
+{
+	if (in->id != INSN_STI || cpu->shadow != SHADOW_STI)
+		return;
+	cpu->shadow = 0;
+	x86_mode_update(cpu);
+}
+
 /* 0: the unit goes on. Otherwise helper_result tells what happened. */
 int translator_helper(struct soft_vcpu *vcpu, const struct insn *in)
 {
@@ -53,6 +69,7 @@ int translator_helper(struct soft_vcpu *vcpu, const struct insn *in)
 	u32 attr = insn_rows[in->row].attr, mode = cpu->block_mode;
 	u32 whole = small_loads_segment(in) ? mode_now(cpu) : 0;
 	u64 next = RIP(cpu);
+	bool calm;
 	int rc;
 
 	vcpu->hot.fill_pc = 0; /* a hole in memory is this handler's from here */
@@ -65,10 +82,12 @@ int translator_helper(struct soft_vcpu *vcpu, const struct insn *in)
 		RIP(cpu) += in->len;
 		rc = in->exec(cpu, in);
 	}
+	calm = translator_undisturbed(vcpu);
+	if (calm && rc == X86_END && !cpu->stop && !tr->dropped)
+		shadow_skip(cpu, in);
 	if ((rc == X86_OK || rc == X86_END) && !cpu->stop && RIP(cpu) == next &&
 	    cpu->block_mode == mode && (!whole || mode_now(cpu) == whole) &&
-	    translatable(tr) && !tr->dropped && translator_goes_on(in) &&
-	    translator_undisturbed(vcpu)) {
+	    translatable(tr) && !tr->dropped && translator_goes_on(in) && calm) {
 		translator_tables_sync(tr);
 		vcpu->hot.flags = flags_word(cpu->rflags);
 		return 0;
@@ -87,6 +106,7 @@ bool translator_goes_on(const struct insn *in)
 {
 	switch (in->id) {
 	case INSN_CLI:
+	case INSN_STI:
 	case INSN_STAC:
 	case INSN_CLAC:
 	case INSN_SWAPGS:

@@ -18,6 +18,8 @@
 #define UNIT_MAP_MAX   (4 * UNIT_INSNS_MAX)
 #define UNIT_EXITS_MAX (2 * UNIT_INSNS_MAX)
 #define SPAN_MAX       128 /* bytes around a base register under one check */
+#define SPAN_FAILURES_MAX 32
+#define PLAIN_BITS     13
 #define MISS_SIZE_SHIFT 20 /* what a miss is told: slot | size << this */
 #define CODE_BYTES     (32u << 20)
 #define META_BYTES     (16u << 20)
@@ -25,6 +27,7 @@
 #define PAGE_HASH_BITS 12
 #define THRESHOLD      12
 #define HEAT_BITS      14
+#define JUMP_PAGE_WORDS 64
 
 /* GS-relative places. */
 #define CPU_AT(member) ((s32)offsetof(struct x86_cpu, member))
@@ -102,6 +105,7 @@ struct tr_unit {
 	u32 crc; /* of its bytes */
 	u16 bytes, exit_count, map_count;
 	u16 undefined; /* flags that some instruction leaves so */
+	u8 span_failures;
 	bool dead;
 	bool calls;	   /* handlers of tier 0 */
 	bool stack_shared; /* one check at its head covers the stack */
@@ -127,6 +131,14 @@ struct tr_page {
 	u64 verified;		  /* in which of translator.epoch */
 };
 
+/* TR_USER's tables while another address space is in force. */
+struct kept_space {
+	u64 space; /* x86_cpu.tlb_space; 0: none */
+	u64 key;   /* of its jumps; 0: none is valid */
+	u32 mode;  /* which they serve */
+	struct tr_slot site[2][TR_SITES], stack;
+};
+
 struct translator {
 	struct soft_vcpu *vcpu; /* borrowed */
 	struct translate_options options;
@@ -141,7 +153,10 @@ struct translator {
 	u64 epoch; /* of foreign writes: raised by each run() */
 	u64 random;
 	u64 key[2]; /* what hot.jump_key is when nobody wants us */
-	u64 seen_generation[2], seen_page_flushes[2];
+	u64 seen_space, seen_upper, seen_page_flushes[2];
+	struct kept_space kept[TLB_CONTEXTS];
+	u32 kept_next;
+	u64 jump_pages[2][JUMP_PAGE_WORDS]; /* a bit for where jumps lead to */
 	u32 table_mode[2];     /* what hot.jump[] serves: of the keys of */
 	u64 table_cs[2];       /* its units */
 	struct making *making; /* owned */
@@ -151,6 +166,7 @@ struct translator {
 	struct tr_unit *plain; /* run this next, without shared checks */
 	struct tr_exit *link_from; /* the exit just taken: link it if it may */
 	u8 heat[1u << HEAT_BITS];
+	u8 plain_units[1u << PLAIN_BITS]; /* by hash: no shared checks there */
 	u32 next_site[2][2];
 	bool full;	       /* there is no room for a unit */
 	bool dropped;	       /* units died: do not go on inside one */
@@ -285,6 +301,8 @@ void *meta_alloc(struct translator *tr, size_t bytes); /* NULL: full */
 struct tr_unit *unit_find(const struct translator *tr,
 			  const struct unit_key *key);
 void unit_insert(struct translator *tr, struct tr_unit *unit);
+void unit_make_plain(struct translator *tr, struct tr_unit *unit);
+bool unit_is_plain(const struct translator *tr, u64 host);
 struct tr_unit *unit_by_code(const struct translator *tr, u64 pc);
 void exit_link(struct tr_exit *exit, struct tr_unit *to);
 struct tr_page *page_find(const struct translator *tr, u64 host_page);
@@ -292,6 +310,14 @@ bool page_verify(struct translator *tr, u64 host_page);
 void translator_distrust(struct translator *tr, u64 host_page);
 void jumps_reset(struct translator *tr, u32 table);
 void slots_reset(struct translator *tr, u32 table);
+void slots_forget_writes(struct translator *tr);
+
+/* space.c: what the tables keep when mappings change. */
+void space_changed(struct translator *tr);
+void space_pages_flushed(struct translator *tr, u32 half);
+void space_jump_noted(struct translator *tr, u32 table, u64 rip);
+u64 random_next(struct translator *tr);
+
 u32 unit_crc(const u8 *bytes, u32 count);
 u32 unit_crc_now(const struct tr_unit *unit);
 

@@ -188,6 +188,8 @@ static void span_note(struct tr_insn *t, const struct span *span)
 void plan_spans(struct making *m)
 {
 	struct span span[2][16] = {0}; /* [write][base] */
+	bool plain = (m->unit->mode & MODE_PLAIN) ||
+		     unit_is_plain(m->tr, m->unit->host);
 
 	for (u32 i = m->count; i-- > 0;) {
 		struct tr_insn *t = &m->insn[i];
@@ -197,7 +199,7 @@ void plan_spans(struct making *m)
 		u32 bytes = flow_memory_bytes(in);
 
 		t->span_shared = false;
-		if (m->unit->mode & MODE_PLAIN)
+		if (plain)
 			continue;
 		for (u32 reg = 0; reg < 16; reg++)
 			if (written & BIT(reg))

@@ -254,7 +254,7 @@ void exit_indirect(struct making *m, s32 undo)
 	scratch_take(m, R_AUX);
 	emit_load(e, R_TMP, IN_REG(R_ADDR));
 	emit_op(e, 0x33, R_TMP, IN_GS(HOT_AT(jump_key) + (s32)m->table * 8));
-	emit_op32(e, 0x33, R_AUX, IN_REG(R_AUX));
+	emit_op32(e, 0x8b, R_AUX, IN_GS(HOT_AT(jump_seed) + (s32)m->table * 4));
 	emit_insn(e, &crc);
 	emit_alu_imm32(e, 4, IN_REG(R_AUX), (TR_JUMPS - 1) << 4);
 	key.disp = table;

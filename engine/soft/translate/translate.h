@@ -46,7 +46,7 @@
 #include "engine/core/x86.h"
 
 #define TR_SITES  256
-#define TR_JUMPS  4096
+#define TR_JUMPS  32768
 #define TR_USER	  0 /* first index of the tables: CPL 3's, and the others' */
 #define TR_SYSTEM 1
 
@@ -75,6 +75,7 @@ struct tr_hot {
 	u32 wanted;	 /* atomic: somebody wants this vCPU */
 	u64 jump_key[2]; /* atomic: they spoil it to the same end */
 	u64 jump_poison; /* what they spoil it with */
+	u32 jump_seed[2]; /* where the hash of an address begins */
 	u64 fpu_live;	 /* the host's vector unit holds the guest's state */
 	u64 slots_fine;	 /* TR_SYSTEM's slots may take what the TLB has */
 	u64 low_used;	 /* ... and have pages of the lower half */

@@ -127,7 +127,7 @@ static int insn_next(struct soft_vcpu *vcpu, const struct tr_unit *unit,
 		     struct decoded *ret)
 {
 	struct x86_cpu *cpu = &vcpu->cpu;
-	u64 host = (unit->host & ~4095ull) | (RIP(cpu) & 4095), bytes[2];
+	u64 host = (unit->host & ~4095ull) | (code_linear(cpu) & 4095), bytes[2];
 	struct decoded *d =
 		&vcpu->translator->verify
 			 ->decoded[host & ((1u << DECODED_BITS) - 1)];
@@ -322,8 +322,7 @@ static bool overwritten(const struct verify *v, u32 index)
 static bool same(const struct verify *v, const struct state *now, u32 dead)
 {
 	if (memcmp(v->tier0.gpr, now->gpr, sizeof(now->gpr)) ||
-	    (v->tier0.rflags ^ now->rflags) &
-		    ~(u64)(v->unit->undefined | dead))
+	    (v->tier0.rflags ^ now->rflags) & ~(u64)(v->unit->undefined | dead))
 		return false;
 	if (v->vector && memcmp(&v->tier0.xsave, &now->xsave, sizeof(now->xsave)))
 		for (u32 i = 0; i < XSAVE_SIZE; i++)

@@ -415,6 +415,7 @@ bool small_reachable(const struct making *m, const struct insn *in);
 void small_linear(struct making *m, u32 seg, u32 bytes);
 bool small_moffs(struct making *m, const struct insn *in);
 bool small_flow(struct making *m, const struct tr_insn *t);
+bool small_target(const struct making *m, const struct tr_insn *t, s64 *ret);
 
 /* What CS adds to RIP. */
 static inline u64 code_base(const struct x86_cpu *cpu)

@@ -47,7 +47,7 @@ static u32 gprs_implied(const struct insn *in)
 	default:
 		break;
 	}
-	if (!(row->attr & ROW_COPYABLE))
+	if (!(row->attr & ROW_COPYABLE) && !small_copies(in))
 		return ALL_GPRS;
 	for (u32 i = 0; i < ARRAY_SIZE(row->op); i++)
 		if (row->op[i] == OP_AL || row->op[i] == OP_rAX ||

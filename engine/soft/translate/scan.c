@@ -78,10 +78,10 @@ static bool by_handler(const struct insn *in)
 	}
 }
 
-/* Of a branch: does its target keep all bits of RIP? */
+/* Of a branch: is its target simply so far behind it? */
 static bool is_whole(const struct making *m, const struct insn *in)
 {
-	return in->op_size == (m->code_size == CODE_64 ? 3 : 2);
+	return in->op_size == (m->code_size == CODE_64 ? 3 : 2) && !m->keyed;
 }
 
 /*
@@ -119,16 +119,17 @@ static u16 flags_wanted_at(const struct making *m, const u8 *page, s64 offset)
 static u16 flags_at_target(const struct making *m, const u8 *page,
 			   const struct tr_insn *t)
 {
-	if (!is_whole(m, &t->in))
-		return FLAG_ARITH;
+	s64 target = (s64)t->offset + t->in.len + (s64)t->in.imm;
+
 	switch (t->in.id) {
 	case INSN_JCC:
 	case INSN_JMP_REL:
 	case INSN_CALL_REL:
 	case INSN_LOOP:
 	case INSN_JCXZ:
-		return flags_wanted_at(
-			m, page, (s64)t->offset + t->in.len + (s64)t->in.imm);
+		if (!is_whole(m, &t->in) && !small_target(m, t, &target))
+			return FLAG_ARITH;
+		return flags_wanted_at(m, page, target);
 	default:
 		return FLAG_ARITH;
 	}
@@ -229,6 +230,6 @@ bool scan(struct making *m, const u8 *host, const u8 *second)
 		return scan_crosser(m, bytes, first, second);
 	m->unit->bytes = (u16)at;
 	m->unit->crc = unit_crc(bytes, at);
-	flags_trace(m, m->keyed ? NULL : page);
+	flags_trace(m, page);
 	return true;
 }

@@ -379,7 +379,7 @@ static void leave(struct making *m, const struct insn *in)
 
 /* Where a branch goes, relative to the page of the code; false: it faults, or
  * is cut to 16 bits where a page's place is not known. */
-static bool target_of(const struct making *m, const struct tr_insn *t, s64 *ret)
+bool small_target(const struct making *m, const struct tr_insn *t, s64 *ret)
 {
 	s64 target = (s64)t->offset + t->in.len + (s64)t->in.imm;
 	u32 ip;
@@ -433,7 +433,7 @@ static bool call_rel(struct making *m, const struct tr_insn *t)
 {
 	s64 target;
 
-	if (!target_of(m, t, &target))
+	if (!small_target(m, t, &target))
 		return false;
 	push_return(m, t);
 	exit_direct(m, target, t->live_at_target);
@@ -444,7 +444,7 @@ static bool jmp_rel(struct making *m, const struct tr_insn *t)
 {
 	s64 target;
 
-	if (!target_of(m, t, &target))
+	if (!small_target(m, t, &target))
 		return false;
 	exit_direct(m, target, t->live_at_target);
 	return true;
@@ -489,7 +489,7 @@ static bool jcc(struct making *m, const struct tr_insn *t)
 {
 	s64 target;
 
-	if (!target_of(m, t, &target))
+	if (!small_target(m, t, &target))
 		return false;
 	flags_want_host(m);
 	exit_conditional(m, t->in.cond, target, t->live_at_target);
@@ -512,7 +512,7 @@ static bool loop(struct making *m, const struct tr_insn *t)
 	u8 flags_at, *over;
 	s64 target;
 
-	if (!target_of(m, t, &target))
+	if (!small_target(m, t, &target))
 		return false;
 	sp_settle(m);
 	if (t->in.id == INSN_LOOP) {

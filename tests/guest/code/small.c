@@ -194,14 +194,14 @@ static void test_segments(void)
 {
 	for (u32 i = 0; i < 0x2000; i += 4)
 		*(volatile u32 *)(SMALL_DS + i) = i * 0x10001;
-	data_segment(SMALL_DS, 0xfff, ATTR_DATA);
-	test_edge(fs_read, fs_load, 0xffc, 0xffd, "fs with a limit");
-	test_edge(es_read, es_load, 0xffc, 0xffd, "es with a limit");
-	test_edge(es_read, es_load, 0xffc, 0xfffffffe, "es, over 4 GiB");
-	data_segment(SMALL_DS, 0xfff, ATTR_READ_ONLY);
-	test_edge(es_read, es_load, 0xffc, 0x1000, "es, read-only");
-	data_segment(SMALL_DS, 0xfff, ATTR_EXPAND_DOWN);
-	test_edge(es_read, es_load, 0x1ffc, 0xfff, "es, expand-down");
+	data_segment(SMALL_DS, 0xeff, ATTR_DATA);
+	test_edge(fs_read, fs_load, 0xefc, 0xefd, "fs with a limit");
+	test_edge(es_read, es_load, 0xefc, 0xefd, "es with a limit");
+	test_edge(es_read, es_load, 0xefc, 0xfffffffe, "es, over 4 GiB");
+	data_segment(SMALL_DS, 0xeff, ATTR_READ_ONLY);
+	test_edge(es_read, es_load, 0xefc, 0xf00, "es, read-only");
+	data_segment(SMALL_DS, 0xeff, ATTR_EXPAND_DOWN);
+	test_edge(es_read, es_load, 0x1ffc, 0xeff, "es, expand-down");
 	data_segment(SMALL_DS, 0xfffff, ATTR_READ_ONLY | 0x8000u);
 	fs_load(SEL_DATA1);
 	check_eq(hot_reads(), 0, "fs, read-only and flat: inside");

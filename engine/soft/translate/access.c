@@ -122,14 +122,15 @@ static s32 site_check(struct making *m, u32 bytes, bool write, bool strict)
 {
 	struct translator *tr = m->tr;
 	u32 *next = &tr->next_site[m->table][write];
-	s32 slot = HOT_AT(site) +
-		   (s32)(((m->table * 2 + write) * TR_SITES + *next) *
-			 sizeof(struct tr_slot));
+	bool user = m->table == TR_USER;
+	u32 count = user ? TR_SITES_USER : TR_SITES_SYSTEM;
+	s32 slot = (user ? HOT_AT(site_user) : HOT_AT(site_system)) +
+		   (s32)((write * count + *next) * sizeof(struct tr_slot));
 	struct emit *e = &m->e;
 	u8 *miss;
 
 	_Static_assert(HOT_AT(jump) < 1 << MISS_SIZE_SHIFT, "see make_miss");
-	*next = (*next + 1) % TR_SITES;
+	*next = (*next + 1) % count;
 	emit_op(e, 0x2b, R_ADDR, IN_GS(slot));
 	emit_alu_imm(e, 7, IN_REG(R_ADDR), (s32)(4096 - bytes));
 	miss = emit_jcc(e, 7); /* ja */

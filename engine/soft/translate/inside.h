@@ -136,7 +136,7 @@ struct kept_space {
 	u64 space; /* x86_cpu.tlb_space; 0: none */
 	u64 key;   /* of its jumps; 0: none is valid */
 	u32 mode;  /* which they serve */
-	struct tr_slot site[2][TR_SITES], stack;
+	struct tr_slot site[2][TR_SITES_USER], stack;
 };
 
 struct translator {

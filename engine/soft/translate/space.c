@@ -81,47 +81,65 @@ static void jumps_flush_page(struct translator *tr, u32 table, u64 page)
 
 /* ---- slots ---- */
 
-void slots_reset(struct translator *tr, u32 table)
+static struct tr_slot *sites(struct translator *tr, u32 table, bool write,
+			     u32 *ret_count)
 {
 	struct tr_hot *hot = &tr->vcpu->hot;
 
-	for (u32 write = 0; write < 2; write++)
-		for (u32 i = 0; i < TR_SITES; i++)
-			hot->site[table][write][i] = empty_site;
-	hot->stack[table] = empty_stack;
-	if (table == TR_SYSTEM)
-		hot->low_used = 0;
+	*ret_count = table == TR_USER ? TR_SITES_USER : TR_SITES_SYSTEM;
+	return table == TR_USER ? hot->site_user[write]
+				: hot->site_system[write];
 }
 
-static void writes_reset(struct tr_slot *site, struct tr_slot *stack)
+static void sites_empty(struct tr_slot *site, u32 count)
 {
-	for (u32 i = 0; i < TR_SITES; i++)
+	for (u32 i = 0; i < count; i++)
 		site[i] = empty_site;
-	*stack = empty_stack;
+}
+
+void slots_reset(struct translator *tr, u32 table)
+{
+	for (u32 write = 0; write < 2; write++) {
+		u32 count;
+		struct tr_slot *site = sites(tr, table, write, &count);
+
+		sites_empty(site, count);
+	}
+	tr->vcpu->hot.stack[table] = empty_stack;
+	if (table == TR_SYSTEM)
+		tr->vcpu->hot.low_used = 0;
 }
 
 /* No slot gives a right to write any more. */
 void slots_forget_writes(struct translator *tr)
 {
-	struct tr_hot *hot = &tr->vcpu->hot;
+	for (u32 table = 0; table < 2; table++) {
+		u32 count;
+		struct tr_slot *site = sites(tr, table, true, &count);
 
-	for (u32 table = 0; table < 2; table++)
-		writes_reset(hot->site[table][1], &hot->stack[table]);
-	for (u32 i = 0; i < TLB_CONTEXTS; i++)
-		if (tr->kept[i].space)
-			writes_reset(tr->kept[i].site[1], &tr->kept[i].stack);
+		sites_empty(site, count);
+		tr->vcpu->hot.stack[table] = empty_stack;
+	}
+	for (u32 i = 0; i < TLB_CONTEXTS; i++) {
+		if (!tr->kept[i].space)
+			continue;
+		sites_empty(tr->kept[i].site[1], TR_SITES_USER);
+		tr->kept[i].stack = empty_stack;
+	}
 }
 
 static void slots_flush_page(struct translator *tr, u32 table, u64 page)
 {
-	struct tr_hot *hot = &tr->vcpu->hot;
+	for (u32 write = 0; write < 2; write++) {
+		u32 count;
+		struct tr_slot *site = sites(tr, table, write, &count);
 
-	for (u32 write = 0; write < 2; write++)
-		for (u32 i = 0; i < TR_SITES; i++)
-			if (hot->site[table][write][i].page == page)
-				hot->site[table][write][i] = empty_site;
-	if (hot->stack[table].page == page)
-		hot->stack[table] = empty_stack;
+		for (u32 i = 0; i < count; i++)
+			if (site[i].page == page)
+				site[i] = empty_site;
+	}
+	if (tr->vcpu->hot.stack[table].page == page)
+		tr->vcpu->hot.stack[table] = empty_stack;
 }
 
 /* ---- what the guest does ---- */
@@ -181,7 +199,7 @@ static void space_keep(struct translator *tr)
 	kept->space = tr->seen_space;
 	kept->key = tr->key[TR_USER];
 	kept->mode = tr->table_mode[TR_USER];
-	memcpy(kept->site, hot->site[TR_USER], sizeof(kept->site));
+	memcpy(kept->site, hot->site_user, sizeof(kept->site));
 	kept->stack = hot->stack[TR_USER];
 }
 
@@ -191,7 +209,7 @@ static void space_take(struct translator *tr, struct kept_space *kept)
 
 	key_set(tr, TR_USER, kept->key ? kept->key : random_next(tr));
 	tr->table_mode[TR_USER] = kept->mode;
-	memcpy(hot->site[TR_USER], kept->site, sizeof(kept->site));
+	memcpy(hot->site_user, kept->site, sizeof(kept->site));
 	hot->stack[TR_USER] = kept->stack;
 	kept->space = 0;
 }

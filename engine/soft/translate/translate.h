@@ -15,7 +15,7 @@
  *	GS base					struct x86_cpu of the vCPU
  *	vector and x87 registers		the guest's while hot.fpu_live
  *
- * Memory. Each access site has a slot (hot.site) that remembers one page: guest
+ * Memory. Each access site has a slot (hot.site_*) that remembers one page: guest
  * address and host address. A hit costs five instructions; a miss looks into
  * the software TLB out of line and then asks C. Stack accesses of a unit whose
  * offsets from RSP are known share one check at the unit's head.
@@ -45,7 +45,8 @@
 
 #include "engine/core/x86.h"
 
-#define TR_SITES  256
+#define TR_SITES_USER	512 /* they move when CR3 does */
+#define TR_SITES_SYSTEM 4096
 #define TR_JUMPS  32768
 #define TR_USER	  0 /* first index of the tables: CPL 3's, and the others' */
 #define TR_SYSTEM 1
@@ -80,7 +81,8 @@ struct tr_hot {
 	u64 slots_fine;	 /* TR_SYSTEM's slots may take what the TLB has */
 	u64 low_used;	 /* ... and have pages of the lower half */
 	struct tr_slot stack[2];
-	struct tr_slot site[2][2][TR_SITES]; /* [table][write] */
+	struct tr_slot site_user[2][TR_SITES_USER]; /* [write] */
+	struct tr_slot site_system[2][TR_SITES_SYSTEM];
 	struct tr_jump jump[2][TR_JUMPS];
 };
 

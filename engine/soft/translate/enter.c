@@ -178,12 +178,26 @@ static struct tr_jump *jump_of(struct soft_vcpu *vcpu, u32 table, u64 rip)
 	return &vcpu->hot.jump[table][crc >> 4 & (TR_JUMPS - 1)];
 }
 
+/* As stub_indirect does it. */
+static struct tr_jump *displaced_of(struct soft_vcpu *vcpu, u64 key)
+{
+	u32 crc = 0;
+
+	__asm__("crc32l %1, %0" : "+r"(crc) : "r"((u32)key));
+	return &vcpu->hot.displaced[crc >> 4 & (TR_DISPLACED - 1)];
+}
+
 static void jump_note(struct translator *tr, u32 table, u64 rip,
 		      const struct tr_unit *unit)
 {
+	struct tr_jump *jump = jump_of(tr->vcpu, table, rip);
+	u64 key = rip ^ tr->key[table];
+
 	space_jump_noted(tr, table, rip);
-	*jump_of(tr->vcpu, table, rip) = (struct tr_jump){
-		.key = rip ^ tr->key[table],
+	if (jump->key != key)
+		*displaced_of(tr->vcpu, jump->key) = *jump;
+	*jump = (struct tr_jump){
+		.key = key,
 		.code = executable(tr, unit->entry_saved),
 	};
 }

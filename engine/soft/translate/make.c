@@ -67,10 +67,10 @@ static void head(struct making *m)
 }
 
 /* exit_arg = the instruction's linear address; CPL 3: its offset. */
-static void insn_address_note(struct making *m, u32 offset)
+static void insn_address_note(struct making *m, u32 offset, u8 scratch)
 {
-	emit_mov_imm(&m->e, R_TMP, m->page + offset);
-	emit_store(&m->e, IN_GS(HOT_AT(exit_arg)), R_TMP);
+	emit_mov_imm(&m->e, scratch, m->page + offset);
+	emit_store(&m->e, IN_GS(HOT_AT(exit_arg)), scratch);
 }
 
 static void cold_write(struct making *m, const struct cold *c)
@@ -102,13 +102,13 @@ static void cold_write(struct making *m, const struct cold *c)
 	case COLD_TIER0:
 		if (c->lag)
 			emit_lea_for(m, R_SP, IN_MEMORY(R_SP, c->lag));
-		insn_address_note(m, c->offset);
+		insn_address_note(m, c->offset, R_TMP);
 		host = c->flags_at == FLAGS_HOST;
 		emit_fix(emit_jmp(e),
 			 host ? tr->stub_tier0_host : tr->stub_tier0_saved);
 		return;
 	case COLD_INDIRECT:
-		insn_address_note(m, c->offset);
+		insn_address_note(m, c->offset, R_AUX); /* R13 is the key */
 		emit_store_imm(e, IN_GS(HOT_AT(undo)), (s32)c->arg);
 		emit_fix(emit_jmp(e), tr->stub_indirect);
 		return;

@@ -106,6 +106,36 @@ static void leave(struct translator *tr, struct emit *e, u32 reason)
 	emit_fix(emit_jmp(e), tr->leave);
 }
 
+/* R14: where to, R13: the same under the key. The table of jumps does not have
+ * it; perhaps it did before another one came. */
+static void make_indirect(struct translator *tr, struct emit *e)
+{
+	struct encoding crc = {.map = MAP_0F38,
+			       .opcode = 0xf1,
+			       .prefix = 0xf2,
+			       .reg = R_AUX,
+			       .rm = IN_REG(R_TMP)};
+	struct place jump = {.kind = PLACE_GS,
+			     .base = R_AUX,
+			     .index = H_NONE,
+			     .disp = HOT_AT(displaced)};
+	u8 *miss;
+
+	tr->stub_indirect = e->at;
+	emit_store(e, IN_GS(HOT_AT(rip)), R_ADDR);
+	emit_op32(e, 0x33, R_AUX, IN_REG(R_AUX));
+	emit_insn(e, &crc);
+	emit_alu_imm32(e, 4, IN_REG(R_AUX), (TR_DISPLACED - 1) << 4);
+	emit_op(e, 0x3b, R_TMP, jump);
+	miss = emit_jcc(e, 5);
+	emit_alu_imm(e, 4, IN_REG(R_ADDR), -4096);
+	emit_store(e, IN_GS(HOT_AT(code_page)), R_ADDR);
+	jump.disp += (s32)offsetof(struct tr_jump, code);
+	emit_jmp_place(e, jump);
+	emit_fix(miss, e->at);
+	leave(tr, e, EXIT_INDIRECT);
+}
+
 static void make_exits(struct translator *tr, struct emit *e)
 {
 	tr->stub_direct_host = e->at;
@@ -118,9 +148,7 @@ static void make_exits(struct translator *tr, struct emit *e)
 	tr->stub_tier0_saved = e->at;
 	leave(tr, e, EXIT_TIER0);
 
-	tr->stub_indirect = e->at;
-	emit_store(e, IN_GS(HOT_AT(rip)), R_ADDR);
-	leave(tr, e, EXIT_INDIRECT);
+	make_indirect(tr, e);
 
 	tr->stub_fault = e->at;
 	leave(tr, e, EXIT_FAULT);

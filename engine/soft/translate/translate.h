@@ -47,7 +47,8 @@
 
 #define TR_SITES_USER	512 /* they move when CR3 does */
 #define TR_SITES_SYSTEM 4096
-#define TR_JUMPS  32768
+#define TR_JUMPS     32768
+#define TR_DISPLACED 4096
 #define TR_USER	  0 /* first index of the tables: CPL 3's, and the others' */
 #define TR_SYSTEM 1
 
@@ -84,6 +85,7 @@ struct tr_hot {
 	struct tr_slot site_user[2][TR_SITES_USER]; /* [write] */
 	struct tr_slot site_system[2][TR_SITES_SYSTEM];
 	struct tr_jump jump[2][TR_JUMPS];
+	struct tr_jump displaced[TR_DISPLACED]; /* from there by another */
 };
 
 struct soft_vcpu;

@@ -185,6 +185,18 @@ void emit_shift_imm(struct emit *e, u8 op, u8 reg, u8 count)
 	emit_insn(e, &c);
 }
 
+void emit_shift64_imm(struct emit *e, u8 op, u8 reg, u8 count)
+{
+	struct encoding c = {.opcode = 0xc1,
+			     .reg = op,
+			     .rm = IN_REG(reg),
+			     .wide = true,
+			     .imm_bytes = 1,
+			     .imm = count};
+
+	emit_insn(e, &c);
+}
+
 void emit_load(struct emit *e, u8 reg, struct place from)
 {
 	emit_op(e, 0x8b, reg, from);

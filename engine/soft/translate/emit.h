@@ -100,6 +100,7 @@ void emit_movzx16(struct emit *e, u8 reg, struct place rm);
 void emit_alu_imm(struct emit *e, u8 op, struct place rm, s32 imm);
 void emit_alu_imm32(struct emit *e, u8 op, struct place rm, s32 imm);
 void emit_shift_imm(struct emit *e, u8 op, u8 reg, u8 count); /* 32-bit */
+void emit_shift64_imm(struct emit *e, u8 op, u8 reg, u8 count);
 void emit_load(struct emit *e, u8 reg, struct place from);
 void emit_store(struct emit *e, struct place to, u8 reg);
 void emit_lea(struct emit *e, u8 reg, struct place memory);

@@ -144,6 +144,8 @@ void translator_tables_sync(struct translator *tr)
 	u64 page_low = cpu->tlb_page_flushes[0] ^ tr->seen_page_flushes[0];
 	u64 page_high = cpu->tlb_page_flushes[1] ^ tr->seen_page_flushes[1];
 
+	vcpu->hot.tsc_plain = !vcpu->tsc_ratio &&
+			      (!(cpu->cr4 & CR4_TSD) || !cpu->cpl);
 	/* What AC opens to the kernel must not stay open without it. */
 	vcpu->hot.slots_fine = !(cpu->cr4 & CR4_SMAP) ||
 			       cpu->tlb != cpu->tlbs[TLB_SUPERVISOR_AC];

@@ -154,18 +154,6 @@ static void make_exits(struct translator *tr, struct emit *e)
 	leave(tr, e, EXIT_FAULT);
 }
 
-static void shift64(struct emit *e, u8 op, u8 reg, u8 count)
-{
-	struct encoding c = {.opcode = 0xc1,
-			     .reg = op,
-			     .rm = IN_REG(reg),
-			     .wide = true,
-			     .imm_bytes = 1,
-			     .imm = count};
-
-	emit_insn(e, &c);
-}
-
 /* The stack of a miss: RAX, R13 and R15 below the return address and what was
  * pushed before the call: slot | size << MISS_SIZE_SHIFT. */
 #define MISS_SAVED 24
@@ -207,14 +195,14 @@ static void miss_lookup(struct emit *e, u32 table)
 	emit_lea(e, H_RAX, last);
 	emit_alu_imm(e, 4, IN_REG(H_RAX), -4096);
 	emit_load(e, R_TMP, IN_REG(R_ADDR));
-	shift64(e, 5, R_TMP, 7);
+	emit_shift64_imm(e, 5, R_TMP, 7);
 	emit_alu_imm32(e, 4, IN_REG(R_TMP), (TLB_ENTRIES - 1) << 5);
 	if (table == TR_USER) {
 		/* The upper half is nobody's: no tag there will be equal. */
 		emit_op(e, 0x0b, H_RAX, IN_GS(CPU_AT(tlb_generation)));
 	} else {
 		emit_load(e, R_AUX, IN_REG(R_ADDR));
-		shift64(e, 5, R_AUX, 63);
+		emit_shift64_imm(e, 5, R_AUX, 63);
 		emit_op(e, 0x0b, H_RAX, generation);
 		emit_shift_imm(e, 4, R_AUX, TLB_BITS + 5);
 		emit_op(e, 0x03, R_TMP, IN_REG(R_AUX));

@@ -78,6 +78,7 @@ struct tr_hot {
 	u64 jump_key[2]; /* atomic: they spoil it to the same end */
 	u64 jump_poison; /* what they spoil it with */
 	u32 jump_seed[2]; /* where the hash of an address begins */
+	u64 tsc_plain;	 /* RDTSC is the host's counter and an offset */
 	u64 fpu_live;	 /* the host's vector unit holds the guest's state */
 	u64 slots_fine;	 /* TR_SYSTEM's slots may take what the TLB has */
 	u64 low_used;	 /* ... and have pages of the lower half */

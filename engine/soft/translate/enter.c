@@ -46,8 +46,7 @@ struct translator *translator_create(struct soft_vcpu *vcpu,
 		return NULL;
 	}
 	stubs_make(tr);
-	slots_reset(tr, TR_USER);
-	slots_reset(tr, TR_SYSTEM);
+	slots_create(tr);
 	jumps_reset(tr, TR_USER);
 	jumps_reset(tr, TR_SYSTEM);
 	return tr;

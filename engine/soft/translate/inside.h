@@ -136,7 +136,9 @@ struct kept_space {
 	u64 space; /* x86_cpu.tlb_space; 0: none */
 	u64 key;   /* of its jumps; 0: none is valid */
 	u32 mode;  /* which they serve */
-	struct tr_slot site[2][TR_SITES_USER], stack;
+	u32 count;
+	u32 touched[TR_TOUCHED];
+	struct tr_slot slot[TR_TOUCHED], stack;
 };
 
 struct translator {
@@ -310,6 +312,7 @@ bool page_verify(struct translator *tr, u64 host_page);
 void translator_distrust(struct translator *tr, u64 host_page);
 void jumps_reset(struct translator *tr, u32 table);
 void slots_reset(struct translator *tr, u32 table);
+void slots_create(struct translator *tr);
 void slots_forget_writes(struct translator *tr);
 
 /* space.c: what the tables keep when mappings change. */

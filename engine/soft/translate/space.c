@@ -81,65 +81,87 @@ static void jumps_flush_page(struct translator *tr, u32 table, u64 page)
 
 /* ---- slots ---- */
 
-static struct tr_slot *sites(struct translator *tr, u32 table, bool write,
-			     u32 *ret_count)
-{
-	struct tr_hot *hot = &tr->vcpu->hot;
-
-	*ret_count = table == TR_USER ? TR_SITES_USER : TR_SITES_SYSTEM;
-	return table == TR_USER ? hot->site_user[write]
-				: hot->site_system[write];
-}
-
 static void sites_empty(struct tr_slot *site, u32 count)
 {
 	for (u32 i = 0; i < count; i++)
 		site[i] = empty_site;
 }
 
+static struct tr_slot *touched_slot(struct translator *tr, u32 index)
+{
+	struct soft_vcpu *vcpu = tr->vcpu;
+
+	return (struct tr_slot *)(void *)((u8 *)&vcpu->cpu +
+					  vcpu->hot.touched[index]);
+}
+
+static void user_slots_reset(struct translator *tr)
+{
+	struct tr_hot *hot = &tr->vcpu->hot;
+
+	if (hot->touched_lost)
+		sites_empty(hot->site_user[0], 2 * TR_SITES_USER);
+	for (u32 i = 0; i < hot->touched_count; i++)
+		*touched_slot(tr, i) = empty_site;
+	hot->touched_count = hot->touched_lost = 0;
+}
+
 void slots_reset(struct translator *tr, u32 table)
 {
-	for (u32 write = 0; write < 2; write++) {
-		u32 count;
-		struct tr_slot *site = sites(tr, table, write, &count);
+	struct tr_hot *hot = &tr->vcpu->hot;
 
-		sites_empty(site, count);
+	if (table == TR_USER) {
+		user_slots_reset(tr);
+	} else {
+		sites_empty(hot->site_system[0], 2 * TR_SITES_SYSTEM);
+		hot->low_used = 0;
 	}
-	tr->vcpu->hot.stack[table] = empty_stack;
-	if (table == TR_SYSTEM)
-		tr->vcpu->hot.low_used = 0;
+	hot->stack[table] = empty_stack;
+}
+
+void slots_create(struct translator *tr)
+{
+	tr->vcpu->hot.touched_lost = 1;
+	slots_reset(tr, TR_USER);
+	slots_reset(tr, TR_SYSTEM);
 }
 
 /* No slot gives a right to write any more. */
 void slots_forget_writes(struct translator *tr)
 {
-	for (u32 table = 0; table < 2; table++) {
-		u32 count;
-		struct tr_slot *site = sites(tr, table, true, &count);
+	struct tr_hot *hot = &tr->vcpu->hot;
 
-		sites_empty(site, count);
-		tr->vcpu->hot.stack[table] = empty_stack;
-	}
-	for (u32 i = 0; i < TLB_CONTEXTS; i++) {
-		if (!tr->kept[i].space)
-			continue;
-		sites_empty(tr->kept[i].site[1], TR_SITES_USER);
-		tr->kept[i].stack = empty_stack;
-	}
+	sites_empty(hot->site_system[1], TR_SITES_SYSTEM);
+	hot->stack[TR_USER] = hot->stack[TR_SYSTEM] = empty_stack;
+	if (hot->touched_lost)
+		sites_empty(hot->site_user[1], TR_SITES_USER);
+	for (u32 i = 0; i < hot->touched_count; i++)
+		if (touched_slot(tr, i) >= hot->site_user[1])
+			*touched_slot(tr, i) = empty_site;
+	for (u32 i = 0; i < TLB_CONTEXTS; i++)
+		tr->kept[i].space = 0;
+}
+
+static void sites_flush_page(struct tr_slot *site, u32 count, u64 page)
+{
+	for (u32 i = 0; i < count; i++)
+		if (site[i].page == page)
+			site[i] = empty_site;
 }
 
 static void slots_flush_page(struct translator *tr, u32 table, u64 page)
 {
-	for (u32 write = 0; write < 2; write++) {
-		u32 count;
-		struct tr_slot *site = sites(tr, table, write, &count);
+	struct tr_hot *hot = &tr->vcpu->hot;
 
-		for (u32 i = 0; i < count; i++)
-			if (site[i].page == page)
-				site[i] = empty_site;
-	}
-	if (tr->vcpu->hot.stack[table].page == page)
-		tr->vcpu->hot.stack[table] = empty_stack;
+	if (hot->stack[table].page == page)
+		hot->stack[table] = empty_stack;
+	if (table == TR_SYSTEM)
+		sites_flush_page(hot->site_system[0], 2 * TR_SITES_SYSTEM, page);
+	else if (hot->touched_lost)
+		sites_flush_page(hot->site_user[0], 2 * TR_SITES_USER, page);
+	else
+		for (u32 i = 0; i < hot->touched_count; i++)
+			sites_flush_page(touched_slot(tr, i), 1, page);
 }
 
 /* ---- what the guest does ---- */
@@ -199,8 +221,12 @@ static void space_keep(struct translator *tr)
 	kept->space = tr->seen_space;
 	kept->key = tr->key[TR_USER];
 	kept->mode = tr->table_mode[TR_USER];
-	memcpy(kept->site, hot->site_user, sizeof(kept->site));
 	kept->stack = hot->stack[TR_USER];
+	kept->count = hot->touched_lost ? 0 : hot->touched_count;
+	for (u32 i = 0; i < kept->count; i++) {
+		kept->touched[i] = hot->touched[i];
+		kept->slot[i] = *touched_slot(tr, i);
+	}
 }
 
 static void space_take(struct translator *tr, struct kept_space *kept)
@@ -209,8 +235,12 @@ static void space_take(struct translator *tr, struct kept_space *kept)
 
 	key_set(tr, TR_USER, kept->key ? kept->key : random_next(tr));
 	tr->table_mode[TR_USER] = kept->mode;
-	memcpy(hot->site_user, kept->site, sizeof(kept->site));
 	hot->stack[TR_USER] = kept->stack;
+	hot->touched_count = kept->count;
+	for (u32 i = 0; i < kept->count; i++) {
+		hot->touched[i] = kept->touched[i];
+		*touched_slot(tr, i) = kept->slot[i];
+	}
 	kept->space = 0;
 }
 
@@ -234,12 +264,11 @@ void space_changed(struct translator *tr)
 	if (tr->seen_space && tlb_space_kept(&tr->vcpu->cpu, tr->seen_space))
 		space_keep(tr);
 	kept = kept_find(tr, space);
-	if (kept) {
+	slots_reset(tr, TR_USER);
+	if (kept)
 		space_take(tr, kept);
-	} else {
-		slots_reset(tr, TR_USER);
+	else
 		key_set(tr, TR_USER, random_next(tr));
-	}
 	system_lower_reset(tr);
 	tr->seen_space = space;
 }

@@ -210,6 +210,32 @@ static void miss_lookup(struct emit *e, u32 table)
 	emit_op(e, 0x03, R_TMP, IN_GS(CPU_AT(tlb)));
 }
 
+/* The slot in R15 is noted if it was empty. RAX is free. */
+static void miss_touch(struct emit *e)
+{
+	struct place slot = IN_MEMORY(R_AUX, 0);
+	struct place touched = {.kind = PLACE_GS,
+				.base = H_NONE,
+				.index = H_RAX,
+				.scale = 2,
+				.disp = HOT_AT(touched)};
+	u8 *noted, *room, *done;
+
+	slot.kind = PLACE_GS;
+	emit_alu_imm(e, 7, slot, 0);
+	noted = emit_jcc(e, 13); /* not less */
+	emit_op32(e, 0x8b, H_RAX, IN_GS(HOT_AT(touched_count)));
+	emit_alu_imm32(e, 7, IN_REG(H_RAX), TR_TOUCHED);
+	room = emit_jcc(e, 2); /* below */
+	emit_store_imm32(e, IN_GS(HOT_AT(touched_lost)), 1);
+	done = emit_jmp(e);
+	emit_fix(room, e->at);
+	emit_op32(e, 0x89, R_AUX, touched);
+	emit_alu_imm32(e, 0, IN_GS(HOT_AT(touched_count)), 1);
+	emit_fix(done, e->at);
+	emit_fix(noted, e->at);
+}
+
 /* The page found goes into the slot. R13 = host - linear, R14 = linear.
  * Returns where to patch the way for a slot that must stay as it is. */
 static u8 *miss_update(struct emit *e, u32 table)
@@ -231,6 +257,8 @@ static u8 *miss_update(struct emit *e, u32 table)
 		emit_fix(upper, e->at);
 	}
 	miss_slot(e, R_AUX, MISS_ARG);
+	if (table == TR_USER)
+		miss_touch(e);
 	emit_load(e, H_RAX, IN_REG(R_ADDR));
 	emit_alu_imm(e, 4, IN_REG(H_RAX), -4096);
 	emit_store(e, slot, H_RAX);

@@ -45,10 +45,11 @@
 
 #include "engine/core/x86.h"
 
-#define TR_SITES_USER	512 /* they move when CR3 does */
+#define TR_SITES_USER	4096
 #define TR_SITES_SYSTEM 4096
 #define TR_JUMPS     32768
 #define TR_DISPLACED 4096
+#define TR_TOUCHED   256
 #define TR_USER	  0 /* first index of the tables: CPL 3's, and the others' */
 #define TR_SYSTEM 1
 
@@ -83,6 +84,9 @@ struct tr_hot {
 	u64 slots_fine;	 /* TR_SYSTEM's slots may take what the TLB has */
 	u64 low_used;	 /* ... and have pages of the lower half */
 	struct tr_slot stack[2];
+	/* TR_USER's slots that are not empty, GS-relative. */
+	u32 touched[TR_TOUCHED];
+	u32 touched_count, touched_lost;
 	struct tr_slot site_user[2][TR_SITES_USER]; /* [write] */
 	struct tr_slot site_system[2][TR_SITES_SYSTEM];
 	struct tr_jump jump[2][TR_JUMPS];

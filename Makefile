@@ -15,7 +15,7 @@
 #   **/fake_x.c, **/harness*.c, **/referee*.c -> linked to tests only
 #   engine/conform/   -> $(OUT)/conform
 #   engine/preload/   -> libpreload.a for its tests, and with all of base/ and
-#                        engine/ once more as -fPIC: libkeel-kvm.so
+#                        engine/: libkeel-kvm.so
 
 MODE ?= dev
 ifeq ($(origin CC),default)
@@ -68,7 +68,7 @@ VMM_OBJ := $(call obj,$(VMM_SRC))
 MAIN_OBJ := $(call obj,$(MAIN_SRC))
 CONFORM_OBJ := $(call obj,$(CONFORM_SRC))
 PRELOAD_OBJ := $(call obj,$(filter-out $(PRELOAD_NAMES),$(PRELOAD_SRC)))
-PIC_OBJ := $(patsubst %,$(OBJ)/pic/%.o,$(PRELOAD_SRC) $(ENGINE_SRC) $(BASE_SRC))
+SO_OBJ := $(call obj,$(PRELOAD_SRC) $(ENGINE_SRC) $(BASE_SRC))
 TEST_OBJ := $(call obj,$(TEST_SRC))
 FUZZ_OBJ := $(call obj,$(FUZZ_SRC))
 SUPPORT_OBJ := $(call obj,$(filter-out base/harness_fault.c,$(SUPPORT_SRC)))
@@ -100,7 +100,7 @@ WARN := -Wall -Wextra -Werror -Wshadow -Wundef -Wvla -Wwrite-strings \
 # An empty _GNU_SOURCE agrees with a source that defines it for itself.
 CPPFLAGS_ALL := -iquote . -D_GNU_SOURCE= -MMD -MP
 CFLAGS_ALL := -std=gnu17 $(WARN) -g -fno-common -fno-strict-aliasing -fwrapv \
-	-fPIE -pthread
+	-pthread
 LDFLAGS_ALL := -pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack
 LDLIBS_ALL :=
 
@@ -149,7 +149,11 @@ SOFT_FLAGS := -mgeneral-regs-only -U_FORTIFY_SOURCE
 PLAIN_MEM := $(if $(strip $(SAN)),,-fno-lto -DPLAIN_MEM=1)
 is_plain = $(if $(PLAIN_MEM),$(filter engine/core/%.c engine/soft/%.c,$(filter-out $(SUPPORT_SRC) %_test.c %_fuzz.c,$(1))))
 RENAME := $(foreach f,memcpy memmove memset memcmp,--redefine-sym $(f)=keel_$(f))
-flags_of = $(CFLAGS_ALL) $(NONULL) $(SAN) $(LTO) \
+# base/ and engine/ are linked into programs and into libkeel-kvm.so alike.
+# Hidden symbols make that cost nothing, and ld turns the rest into PIE's code.
+PIC := -fPIC -fvisibility=hidden -ftls-model=initial-exec
+flags_of = $(CFLAGS_ALL) $(if $(filter base/% engine/%,$(1)),$(PIC),-fPIE) \
+	$(NONULL) $(SAN) $(LTO) \
 	$(if $(filter engine/%,$(1)),$(ENGINE_OPT),$(OPT)) \
 	$(if $(filter engine/core/%,$(filter-out $(SUPPORT_SRC) %_test.c %_fuzz.c,$(1))),$(CORE_FLAGS),$(HARDEN)) \
 	$(if $(filter engine/soft/%,$(filter-out $(SUPPORT_SRC) %_test.c %_fuzz.c,$(1))),$(SOFT_FLAGS)) \
@@ -214,24 +218,12 @@ $(Q)mkdir -p $(@D)
 endef
 
 $(OUT)/.flags: FORCE
-	$(call stamp,$(CC) $(flags_of) $(ENGINE_OPT) $(HARDEN) $(CORE_FLAGS) $(SOFT_FLAGS) $(PLAIN_MEM) \
+	$(call stamp,$(CC) $(flags_of) $(PIC) $(ENGINE_OPT) $(HARDEN) $(CORE_FLAGS) $(SOFT_FLAGS) $(PLAIN_MEM) \
 		$(CPPFLAGS_ALL) $(CPPFLAGS) $(TEST_CPPFLAGS))
 $(OUT)/.sources: FORCE
 	$(call stamp,$(CODE) $(SUPPORT_SRC))
 
 $(TEST_OBJ) $(FUZZ_OBJ) $(SUPPORT_OBJ): CPPFLAGS_ALL += $(TEST_CPPFLAGS)
-
-PIC := -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-lto
-
-$(OBJ)/pic/%.c.o: %.c $(OUT)/.flags
-	$(call say,PIC,$<)
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS_ALL) $(CPPFLAGS) $(call flags_of,$<) $(PIC) -c -o $@ $<
-	$(if $(call is_plain,$<),$(Q)objcopy $(RENAME) $@)
-
-$(OBJ)/pic/%.S.o: $(OBJ)/%.S.o
-	$(Q)mkdir -p $(@D)
-	$(Q)cp $< $@
 
 $(OBJ)/%.c.o: %.c $(OUT)/.flags
 	$(call say,CC,$<)
@@ -268,7 +260,7 @@ $(OUT)/conform: $(CONFORM_OBJ) $(LIBS)
 
 # The engine inside reaches __wrap_close and the like in engine/preload.
 PRELOAD_WRAP := sigaction close eventfd epoll_create1 fcntl
-$(OUT)/libkeel-kvm.so: $(PIC_OBJ) engine/preload/export.map $(OUT)/.sources
+$(OUT)/libkeel-kvm.so: $(SO_OBJ) engine/preload/export.map $(OUT)/.sources
 	$(call say,LINK,$@)
 	$(Q)$(filter-out -pie,$(LINK)) -shared -fno-lto -Wl,-z,defs \
 		-Wl,--version-script=engine/preload/export.map \
@@ -288,7 +280,7 @@ endif
 
 -include $(patsubst %.o,%.d,$(BASE_OBJ) $(ENGINE_OBJ) $(VMM_OBJ) $(MAIN_OBJ) \
 	$(CONFORM_OBJ) $(TEST_OBJ) $(FUZZ_OBJ) $(SUPPORT_OBJ) $(FAULT_OBJ) \
-	$(PRELOAD_OBJ) $(PIC_OBJ))
+	$(SO_OBJ))
 
 # Bare-metal guest images bring their own rules.
 -include tests/guest/guest.mk

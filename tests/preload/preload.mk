@@ -15,7 +15,7 @@ endif
 $(CLIENTS): $(OUT)/%: %.c $(OUT)/.flags
 	$(call say,CLIENT,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(NONULL) $(OPT) $(LDFLAGS_ALL) \
-		-o $@ $<
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -fPIE $(NONULL) $(OPT) \
+		$(LDFLAGS_ALL) -o $@ $<
 
 -include $(CLIENTS:%=%.d)

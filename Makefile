@@ -135,9 +135,9 @@ SAN := -fsanitize=fuzzer-no-link,address,undefined \
 	-fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
 # Guests misalign as they like, and their accesses are made as they come.
-SAN := $(SAN) $(if $(findstring undefined,$(SAN)),-fno-sanitize=alignment)
+SAN := $(strip $(SAN) $(if $(findstring undefined,$(SAN)),-fno-sanitize=alignment))
 # The sanitizers' own inserted checks confuse gcc's null-path reasoning.
-NONULL := $(if $(SAN),-Wno-null-dereference)
+NONULL := $(if $(SAN),$(if $(IS_CLANG),,-Wno-null-dereference))
 
 # What engine/core may be compiled into is the kernel: no SIMD, no x87, and
 # none of the hardening that needs a C library, in every mode alike.
@@ -146,7 +146,7 @@ CORE_FLAGS := -ffreestanding -mgeneral-regs-only
 SOFT_FLAGS := -mgeneral-regs-only -U_FORTIFY_SOURCE
 # ... and the C library's memory functions use those: engine/core and soft, the
 # compiler's own calls included, get engine/soft/plain_mem.c's instead.
-PLAIN_MEM := $(if $(strip $(SAN)),,-fno-lto -DPLAIN_MEM=1)
+PLAIN_MEM := $(if $(SAN),,-fno-lto -DPLAIN_MEM=1)
 is_plain = $(if $(PLAIN_MEM),$(filter engine/core/%.c engine/soft/%.c,$(filter-out $(SUPPORT_SRC) %_test.c %_fuzz.c,$(1))))
 RENAME := $(foreach f,memcpy memmove memset memcmp,--redefine-sym $(f)=keel_$(f))
 # base/ and engine/ are linked into programs and into libkeel-kvm.so alike.

@@ -105,6 +105,7 @@ int call_msrs(struct call *call, bool write_back,
 	rc = call_copy_tail(call, &tail, true, &data);
 	if (rc)
 		return rc;
+	assert(data);
 	msrs = data;
 	msrs->nmsrs = head.nmsrs; /* it may have been changed since */
 	rc = move(call, msrs);

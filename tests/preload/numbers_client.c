@@ -248,7 +248,7 @@ TEST(closing_does_not_hurt_a_run_under_way)
 
 static int passed_on(int fd)
 {
-	int pair[2], got;
+	int pair[2], got = -1;
 	char byte = 0, control[CMSG_SPACE(sizeof(int))] = {0};
 	struct iovec data = {&byte, 1};
 	struct msghdr message = {.msg_iov = &data,
@@ -264,7 +264,9 @@ static int passed_on(int fd)
 	memcpy(CMSG_DATA(head), &fd, sizeof(fd));
 	check_eq(sendmsg(pair[0], &message, 0), 1);
 	check_eq(recvmsg(pair[1], &message, 0), 1);
-	memcpy(&got, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(got));
+	head = CMSG_FIRSTHDR(&message);
+	if (head)
+		memcpy(&got, CMSG_DATA(head), sizeof(got));
 	close(pair[0]);
 	close(pair[1]);
 	return got;

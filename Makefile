@@ -209,7 +209,7 @@ print-fuzz:
 	@printf '%s\n' $(FUZZERS)
 
 clean:
-	rm -rf out/dev out/dev-clang out/rel out/rel-clang out/asan \
+	rm -rf out/insn out/dev out/dev-clang out/rel out/rel-clang out/asan \
 		out/asan-clang out/tsan out/tsan-clang out/cov out/fuzz
 
 # ------------------------------------------------------------------ rules ---

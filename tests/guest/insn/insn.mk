@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 #
-# The instruction files: each x.S becomes cases/x.bin, with its source beside
+# The instruction files: each x.S becomes out/insn/x.bin, with its source beside
 # it for the head, and run_insn runs them all. It is one of `make test`.
 
 INSN_DIR := tests/guest/insn
@@ -8,7 +8,8 @@ INSN_OUT := $(OUT)/test/$(INSN_DIR)
 INSN_SRC := $(wildcard $(INSN_DIR)/*.c)
 INSN_OBJ := $(call obj,$(INSN_SRC))
 INSN_CASES := $(wildcard $(INSN_DIR)/*.S)
-INSN_BIN := $(patsubst $(INSN_DIR)/%.S,$(INSN_OUT)/cases/%.bin,$(INSN_CASES))
+INSN_ALL := out/insn
+INSN_BIN := $(patsubst $(INSN_DIR)/%.S,$(INSN_ALL)/%.bin,$(INSN_CASES))
 INSN_RUN := $(INSN_OUT)/run_insn
 
 .PHONY: insn
@@ -20,18 +21,23 @@ endif
 insn: $(INSN_RUN)
 	$(Q)$(INSN_RUN)
 
-$(INSN_OUT)/cases/%.bin: $(INSN_DIR)/%.S
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -c -x assembler-with-cpp -Wa,--fatal-warnings -o $@.o $<
-	$(Q)objcopy -O binary -j .text $@.o $@
-	$(Q)rm $@.o
-	$(Q)cp $< $(@:.bin=.S)
+# The same bytes for every mode, by gcc, as clang takes three times as long. Two
+# makes may be at it at once, so each file comes by a rename.
+$(INSN_ALL)/%.bin: $(INSN_DIR)/%.S
+	@mkdir -p $(@D)
+	$(Q)o=$@.$$$$ && \
+	$(if $(IS_CLANG),gcc,$(CC)) -c -x assembler-with-cpp -Wa,--fatal-warnings -o $$o $< && \
+	objcopy -O binary -j .text $$o && cp $< $$o.head && \
+	mv $$o.head $(@:.bin=.S) && mv $$o $@
 
 # The folder's list is in the stamp: a case that went must go there too.
 $(INSN_OUT)/.cases: FORCE
 	$(call stamp,$(INSN_CASES))
-	@cd $(INSN_OUT) && for s in cases/*.S; do \
-		[ ! -e "$$s" ] || [ -e "$(CURDIR)/$(INSN_DIR)/$${s#cases/}" ] || \
+	@mkdir -p $(INSN_ALL)
+	@[ -L $(INSN_OUT)/cases ] || rm -rf $(INSN_OUT)/cases
+	@ln -sfn $(CURDIR)/$(INSN_ALL) $(INSN_OUT)/cases
+	@for s in $(INSN_ALL)/*.S; do \
+		[ ! -e "$$s" ] || [ -e "$(INSN_DIR)/$${s##*/}" ] || \
 		rm -f "$$s" "$${s%.S}.bin"; done
 
 # The cases are prerequisites like the others: order-only ones that are missing

@@ -228,7 +228,7 @@ $(OUT)/.flags: FORCE
 $(OUT)/.sources: FORCE
 	$(call stamp,$(CODE) $(SUPPORT_SRC))
 
-$(TEST_OBJ) $(FUZZ_OBJ) $(SUPPORT_OBJ): CPPFLAGS_ALL += $(TEST_CPPFLAGS)
+$(TEST_OBJ) $(FUZZ_OBJ) $(SUPPORT_OBJ): private CPPFLAGS_ALL += $(TEST_CPPFLAGS)
 
 $(OBJ)/%.c.o: %.c $(OUT)/.flags
 	$(call say,CC,$<)

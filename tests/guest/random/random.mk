@@ -15,11 +15,11 @@ endif
 random: $(RANDOM_RUN)
 	$(Q)$(RANDOM_RUN)
 
-$(RANDOM_OBJ): CPPFLAGS_ALL += $(TEST_CPPFLAGS)
+$(RANDOM_OBJ): private CPPFLAGS_ALL += $(TEST_CPPFLAGS)
 
 # The jailed child's handler runs with any thread pointer, vector state and
 # flags: nothing may be inserted into it, and it calls nothing.
-$(OBJ)/$(RANDOM_DIR)/child.c.o: CFLAGS += -O2 -ffreestanding -fno-builtin \
+$(OBJ)/$(RANDOM_DIR)/child.c.o: private CFLAGS += -O2 -ffreestanding -fno-builtin \
 	-mgeneral-regs-only -fno-stack-protector -fno-lto -U_FORTIFY_SOURCE \
 	-fno-sanitize=all $(if $(filter cov,$(MODE)),-fno-profile-arcs -fno-test-coverage)
 

@@ -188,7 +188,7 @@ struct x86_tlb {
  * The lower halves of address spaces that CR3 left with their PCID to come back
  * to: each has a generation of its own, so that all stand in one TLB.
  */
-#define TLB_CONTEXTS	    8
+#define TLB_CONTEXTS	  8
 #define TLB_FLUSHES_NOTED 8
 
 struct x86_tlb_context {
@@ -385,10 +385,10 @@ struct x86_cpu {
 	u64 large_first[2], large_last[2]; /* range that large pages filled */
 	/* The lower half: what is in force, and what is kept. */
 	u64 tlb_space;
-	u64 tlb_space_last;	   /* highest that was given */
-	u32 tlb_generation_last;   /* likewise */
+	u64 tlb_space_last;	 /* highest that was given */
+	u32 tlb_generation_last; /* likewise */
 	struct x86_tlb_context tlb_context[TLB_CONTEXTS];
-	u32 tlb_context_next; /* to be replaced */
+	u32 tlb_context_next;			 /* to be replaced */
 	gva_t tlb_flushed[2][TLB_FLUSHES_NOTED]; /* [half][count of flushes] */
 	u32 debug_guest;	    /* KVM_GUESTDBG_* of KVM_SET_GUEST_DEBUG */
 	u64 debug_dr[4], debug_dr7; /* the debugger's own breakpoints */

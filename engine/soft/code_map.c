@@ -86,8 +86,7 @@ static bool forgiven(u16 *entry)
 		return true;
 	next = last ? WRITES_AGAIN : (u16)(value + ASK);
 	return __atomic_compare_exchange_n(entry, &value, next, false,
-					   __ATOMIC_SEQ_CST,
-					   __ATOMIC_RELAXED) &&
+					   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED) &&
 	       last;
 }
 
@@ -148,8 +147,7 @@ void code_map_written(struct soft_vm *vm, struct soft_vcpu *self, u64 host_page)
 	mutex_lock(&vm->code_map->lock);
 	old = *entry;
 	if (old & PAGE_CODE) {
-		u16 writes = (u16)MIN((old & PAGE_WRITES) + 1u,
-				      (u32)WRITES_MAX);
+		u16 writes = (u16)MIN((old & PAGE_WRITES) + 1u, (u32)WRITES_MAX);
 
 		__atomic_store_n(entry, writes, __ATOMIC_SEQ_CST);
 		for (u32 i = 0; i < SOFT_VCPUS_MAX; i++)

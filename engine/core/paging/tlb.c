@@ -67,8 +67,7 @@ void tlb_flush(struct x86_cpu *cpu, bool all)
 static struct x86_tlb_context *context_of(struct x86_cpu *cpu, u32 pcid)
 {
 	for (u32 i = 0; i < TLB_CONTEXTS; i++)
-		if (cpu->tlb_context[i].space &&
-		    cpu->tlb_context[i].pcid == pcid)
+		if (cpu->tlb_context[i].space && cpu->tlb_context[i].pcid == pcid)
 			return &cpu->tlb_context[i];
 	return NULL;
 }
@@ -138,8 +137,8 @@ void tlb_flush_page(struct x86_cpu *cpu, gva_t address)
 {
 	u32 half = (u32)(address >> 63);
 
-	cpu->tlb_flushed[half][cpu->tlb_page_flushes[half]++ %
-			       TLB_FLUSHES_NOTED] = address & ~0xfffull;
+	cpu->tlb_flushed[half][cpu->tlb_page_flushes[half]++ % TLB_FLUSHES_NOTED] =
+		address & ~0xfffull;
 	if (!half && cpu->lower_half_global) /* is flushed in all contexts */
 		contexts_forget(cpu);
 	if (address >= cpu->large_first[half] &&

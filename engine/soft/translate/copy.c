@@ -448,8 +448,7 @@ static void lea(struct making *m, const struct insn *in, const struct shape *s)
 {
 	u8 host;
 
-	if ((in->op_size == 3 ||
-	     (in->op_size == 2 && in->addr_size != CODE_64)) &&
+	if ((in->op_size == 3 || (in->op_size == 2 && in->addr_size != CODE_64)) &&
 	    s->reg.number != RSP) {
 		host = gpr_new(m, s->reg.number);
 		access_effective(m, in, host);

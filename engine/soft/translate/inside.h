@@ -12,22 +12,22 @@
 #include "engine/soft/translate/emit.h"
 #include "engine/soft/translate/translate.h"
 
-#define UNIT_INSNS_MAX 48
-#define UNIT_CODE_MAX  (48u << 10) /* bytes of host code, at the very most */
-#define UNIT_META_MAX  (32u << 10)
-#define UNIT_MAP_MAX   (4 * UNIT_INSNS_MAX)
-#define UNIT_EXITS_MAX (2 * UNIT_INSNS_MAX)
-#define SPAN_MAX       128 /* bytes around a base register under one check */
+#define UNIT_INSNS_MAX	  48
+#define UNIT_CODE_MAX	  (48u << 10) /* bytes of host code, at the very most */
+#define UNIT_META_MAX	  (32u << 10)
+#define UNIT_MAP_MAX	  (4 * UNIT_INSNS_MAX)
+#define UNIT_EXITS_MAX	  (2 * UNIT_INSNS_MAX)
+#define SPAN_MAX	  128 /* bytes around a base register under one check */
 #define SPAN_FAILURES_MAX 32
-#define PLAIN_BITS     13
-#define MISS_SIZE_SHIFT 20 /* what a miss is told: slot | size << this */
-#define CODE_BYTES     (32u << 20)
-#define META_BYTES     (16u << 20)
-#define HASH_BITS      16
-#define PAGE_HASH_BITS 12
-#define THRESHOLD      12
-#define HEAT_BITS      14
-#define JUMP_PAGE_WORDS 64
+#define PLAIN_BITS	  13
+#define MISS_SIZE_SHIFT	  20 /* what a miss is told: slot | size << this */
+#define CODE_BYTES	  (32u << 20)
+#define META_BYTES	  (16u << 20)
+#define HASH_BITS	  16
+#define PAGE_HASH_BITS	  12
+#define THRESHOLD	  12
+#define HEAT_BITS	  14
+#define JUMP_PAGE_WORDS	  64
 
 /* GS-relative places. */
 #define CPU_AT(member) ((s32)offsetof(struct x86_cpu, member))
@@ -55,10 +55,10 @@ enum flags_at {
  * for code that is not 64-bit, and what unit it is of several.
  */
 enum {
-	MODE_SEGMENT_SHIFT = 13,  /* two bits for each of six: enum reach */
-	MODE_STACK32 = 1u << 25,  /* SS.B */
-	MODE_KEYED = 1u << 26,	  /* belongs to one base and limit of CS */
-	MODE_PLAIN = 1u << 28,	  /* without checks that several accesses share */
+	MODE_SEGMENT_SHIFT = 13, /* two bits for each of six: enum reach */
+	MODE_STACK32 = 1u << 25, /* SS.B */
+	MODE_KEYED = 1u << 26,	 /* belongs to one base and limit of CS */
+	MODE_PLAIN = 1u << 28, /* without checks that several accesses share */
 };
 
 /* How an address in a segment becomes a linear one. */
@@ -86,8 +86,8 @@ struct tr_exit {
 	struct tr_exit *next; /* of those linked to the same unit */
 	s32 target;	      /* relative to the unit's page */
 	u32 field; /* the jump's distance, from the unit's code; 0: no link */
-	u32 stub : 24;	      /* where it goes while not linked, likewise */
-	u32 flags_at : 8;     /* where the flags are when it is taken */
+	u32 stub : 24;	  /* where it goes while not linked, likewise */
+	u32 flags_at : 8; /* where the flags are when it is taken */
 };
 
 /* What the guest's state is at a place of the host code that may fault. */
@@ -119,7 +119,7 @@ struct tr_unit {
 	struct tr_exit *links;	    /* exits that jump here */
 	struct tr_exit *exit;	    /* [exit_count] */
 	struct tr_map *map;	    /* [map_count], by code */
-	struct tr_unit *plain; /* the same without shared checks */
+	struct tr_unit *plain;	    /* the same without shared checks */
 };
 
 /* The units of one page of host memory. */
@@ -165,7 +165,7 @@ struct translator {
 	struct x86_writers writers;
 	struct tr_unit *entered; /* with verify: what is about to run */
 	u32 last_reason;
-	struct tr_unit *plain; /* run this next, without shared checks */
+	struct tr_unit *plain;	   /* run this next, without shared checks */
 	struct tr_exit *link_from; /* the exit just taken: link it if it may */
 	u8 heat[1u << HEAT_BITS];
 	u8 plain_units[1u << PLAIN_BITS]; /* by hash: no shared checks there */
@@ -197,7 +197,7 @@ enum {
 	FILL_STRICT = 2, /* it must come into the TLB */
 
 	FILL_FAILED = 0,
-	FILL_DONE = 1,	 /* the TLB has the page */
+	FILL_DONE = 1,	  /* the TLB has the page */
 	FILL_BOUNCED = 2, /* a copy of the bytes is in hot.bounce */
 	BOUNCE_MAX = 64,  /* bytes */
 };
@@ -210,16 +210,16 @@ enum exit_reason {
 	EXIT_HELPER,   /* helper_result */
 	EXIT_FAULT,    /* exit_arg: host address that struck */
 	EXIT_STACK,    /* exit_arg: host address of the stack's failed check */
-	EXIT_SPAN,     /* exit_arg: host address of a failed check for several */
+	EXIT_SPAN, /* exit_arg: host address of a failed check for several */
 };
 
 /* One guest instruction of the unit being made. */
 struct tr_insn {
 	struct insn in;
-	u16 offset;	   /* in its page */
-	u16 live;	   /* flags read after it, before they are written */
-	u16 live_in;	   /* … before it */
-	u16 reads, writes; /* arithmetic flags */
+	u16 offset;	    /* in its page */
+	u16 live;	    /* flags read after it, before they are written */
+	u16 live_in;	    /* … before it */
+	u16 reads, writes;  /* arithmetic flags */
 	u16 live_at_target; /* … where a branch leads to */
 	/* The bytes around its base register that its check should cover, since
 	 * later accesses will be there. */

@@ -170,7 +170,8 @@ static void slots_flush_page(struct translator *tr, u32 table, u64 page)
 void space_pages_flushed(struct translator *tr, u32 half)
 {
 	const struct x86_cpu *cpu = &tr->vcpu->cpu;
-	u64 now = cpu->tlb_page_flushes[half], then = tr->seen_page_flushes[half];
+	u64 now = cpu->tlb_page_flushes[half],
+	    then = tr->seen_page_flushes[half];
 	bool system = half || tr->vcpu->hot.low_used;
 
 	if (now - then > TLB_FLUSHES_NOTED) {

@@ -184,10 +184,8 @@ static void miss_lookup(struct emit *e, u32 table)
 				   .index = R_AUX,
 				   .scale = 3,
 				   .disp = CPU_AT(tlb_generation)};
-	struct place last = {.kind = PLACE_MEMORY,
-			     .base = R_ADDR,
-			     .index = H_RAX,
-			     .disp = -1};
+	struct place last = {
+		.kind = PLACE_MEMORY, .base = R_ADDR, .index = H_RAX, .disp = -1};
 
 	_Static_assert(sizeof(struct x86_tlb_entry) == 32, "shifts below");
 	emit_op32(e, 0x8b, H_RAX, IN_MEMORY(H_RSP, MISS_ARG));

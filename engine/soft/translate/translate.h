@@ -9,16 +9,18 @@
  *
  *	guest RAX..RBX, RBP..RDI, R8..R11	themselves
  *	guest RSP				R12
- *	guest R12..R15				memory, x86_cpu.gpr (GS-relative)
+ *	guest R12..R15				memory, x86_cpu.gpr (GS-relative),
+ *						and a scratch register (regs.c)
  *	R13, R14, R15				scratch; R14 is "the address"
  *	RSP					the host's stack
  *	GS base					struct x86_cpu of the vCPU
  *	vector and x87 registers		the guest's while hot.fpu_live
  *
- * Memory. Each access site has a slot (hot.site_*) that remembers one page: guest
- * address and host address. A hit costs five instructions; a miss looks into
- * the software TLB out of line and then asks C. Stack accesses of a unit whose
- * offsets from RSP are known share one check at the unit's head.
+ * Memory. Each access site has a slot (hot.site_*) that remembers one page: its
+ * guest address and the distance to the host's. A hit costs five instructions; a
+ * miss looks into the software TLB out of line and then asks C. Stack accesses
+ * of a unit whose offsets from RSP are known share one check at the unit's head,
+ * those through another base register share the first one's (plan.c).
  *
  * Flags are the host's own. Where a check would destroy flags that are still to
  * be read they are kept in hot.flags. Every unit can be entered both ways: with
@@ -47,11 +49,11 @@
 
 #define TR_SITES_USER	4096
 #define TR_SITES_SYSTEM 4096
-#define TR_JUMPS     32768
-#define TR_DISPLACED 4096
-#define TR_TOUCHED   256
-#define TR_USER	  0 /* first index of the tables: CPL 3's, and the others' */
-#define TR_SYSTEM 1
+#define TR_JUMPS	32768
+#define TR_DISPLACED	4096
+#define TR_TOUCHED	256
+#define TR_USER		0 /* first index of the tables: CPL 3's, and the others' */
+#define TR_SYSTEM	1
 
 /* A page that a site may reach: an address in it is at address + delta. */
 struct tr_slot {
@@ -66,23 +68,23 @@ struct tr_jump {
 
 /* Reached by generated code, GS-relative; part of struct soft_vcpu. */
 struct tr_hot {
-	u64 flags;	 /* AL = OF, AH = LAHF's byte */
-	u64 flags_fault; /* the host's flags where a signal struck */
-	u64 code_page;	 /* CPL 3: linear address of the running code's page */
-	u64 exit_arg;	 /* of the exit that was taken */
-	u64 undo;	 /* what RSP goes back by if `rip` is impossible */
-	u64 fill_pc;	 /* while C looks for memory: where the code waits */
+	u64 flags;	  /* AL = OF, AH = LAHF's byte */
+	u64 flags_fault;  /* the host's flags where a signal struck */
+	u64 code_page;	  /* CPL 3: linear address of the running code's page */
+	u64 exit_arg;	  /* of the exit that was taken */
+	u64 undo;	  /* what RSP goes back by if `rip` is impossible */
+	u64 fill_pc;	  /* while C looks for memory: where the code waits */
 	u64 bounce_delta; /* from an address that was read in two pages to */
-	u8 bounce[192];	 /* ... the copy of what is there */
-	u64 rip;	 /* where an indirect exit goes */
-	u32 wanted;	 /* atomic: somebody wants this vCPU */
-	u64 jump_key[2]; /* atomic: they spoil it to the same end */
-	u64 jump_poison; /* what they spoil it with */
+	u8 bounce[192];	  /* ... the copy of what is there */
+	u64 rip;	  /* where an indirect exit goes */
+	u32 wanted;	  /* atomic: somebody wants this vCPU */
+	u64 jump_key[2];  /* atomic: they spoil it to the same end */
+	u64 jump_poison;  /* what they spoil it with */
 	u32 jump_seed[2]; /* where the hash of an address begins */
-	u64 tsc_plain;	 /* RDTSC is the host's counter and an offset */
-	u64 fpu_live;	 /* the host's vector unit holds the guest's state */
-	u64 slots_fine;	 /* TR_SYSTEM's slots may take what the TLB has */
-	u64 low_used;	 /* ... and have pages of the lower half */
+	u64 tsc_plain;	  /* RDTSC is the host's counter and an offset */
+	u64 fpu_live;	  /* the host's vector unit holds the guest's state */
+	u64 slots_fine;	  /* TR_SYSTEM's slots may take what the TLB has */
+	u64 low_used;	  /* ... and have pages of the lower half */
 	struct tr_slot stack[2];
 	/* TR_USER's slots that are not empty, GS-relative. */
 	u32 touched[TR_TOUCHED];

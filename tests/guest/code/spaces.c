@@ -220,9 +220,9 @@ enum flush { BY_INVLPG, BY_CR3, BY_PGE, BY_INVPCID, BY_INVPCID_ALL, FLUSHES };
 static const char *const flush_name[] = {"INVLPG", "a load of CR3", "CR4.PGE",
 					 "INVPCID, one address", "INVPCID, all"};
 
-static void invpcid(u64 type, u64 address)
+static void invpcid(u64 type, u64 pcid, u64 address)
 {
-	const u64 descriptor[2] = {0, address};
+	const u64 descriptor[2] = {pcid, address};
 
 	__asm__ volatile("invpcid %0, %1"
 			 :
@@ -243,10 +243,10 @@ static void flush(enum flush by, u64 va)
 		flush_all();
 		break;
 	case BY_INVPCID:
-		invpcid(0, va);
+		invpcid(0, 0, va);
 		break;
 	case BY_INVPCID_ALL:
-		invpcid(2, 0);
+		invpcid(2, 0, 0);
 		break;
 	case FLUSHES:
 		break;
@@ -277,6 +277,45 @@ static void test_flush(enum flush by)
 	}
 	check_eq(wrong, 0, "other pages at hot addresses, by %s",
 		 flush_name[by]);
+}
+
+/* More PCIDs than any processor's model here keeps. */
+static void test_many_pcids(void)
+{
+	u32 wrong = 0, state = 9;
+
+	spaces_make(0);
+	for (u32 n = 0; n < 10000 * hot_scale; n++) {
+		u32 pcid = 1 + next_random(&state) % 40, i = pcid % SPACES;
+
+		write_cr3((u64)roots[i] | pcid | NOFLUSH);
+		wrong += visit(i, AT_CODE);
+	}
+	write_cr3((word)pml4);
+	check_eq(wrong, 0, "40 PCIDs");
+}
+
+/* What is kept of another space, hot there, is flushed from here. */
+static void test_flush_elsewhere(u64 type)
+{
+	u32 wrong = 0;
+
+	spaces_make(0);
+	for (u32 n = 0; n < 60 * hot_scale; n++) {
+		u32 now = 1 + (n & 1);
+
+		write_cr3(cr3_of(1, PCID_KEEP));
+		wrong += hot_calls((void *)(AT_CODE + F_READ), 0, 0, 0x10 + now);
+		write_cr3(cr3_of(0, PCID_KEEP));
+		wrong += visit(0, AT_CODE);
+		space_map(roots[1], AT_DATA, own[3 - now].data, 1, PTE_ALL);
+		invpcid(type, 1 + 1, type ? 0 : AT_DATA);
+		write_cr3(cr3_of(1, PCID_KEEP));
+		wrong += ask(AT_CODE + F_READ) != 0x10 + 3 - now;
+	}
+	write_cr3((word)pml4);
+	check_eq(wrong, 0, "a kept space's page, flushed by INVPCID type %u",
+		 (u32)type);
 }
 
 /* INVLPG of the page that runs, in the middle of it. */
@@ -367,10 +406,13 @@ void image_main(void)
 		test_returns(how);
 		test_random_turns(how);
 	}
+	test_many_pcids();
 	if (!HAS_INVPCID) {
 		skip("INVPCID: not offered");
 		return;
 	}
+	for (u64 type = 0; type < 4; type++)
+		test_flush_elsewhere(type);
 	test_flush(BY_INVPCID);
 	test_flush(BY_INVPCID_ALL);
 	test_split();

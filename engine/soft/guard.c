@@ -78,9 +78,10 @@ static void on_fault(int signal, siginfo_t *info, void *context)
 {
 	struct soft_vcpu *vcpu = running_vcpu;
 	greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
+	bool ours = vcpu && vcpu->guarded && info->si_code > 0; /* not sent */
 	u64 go_on;
 
-	if (vcpu && vcpu->guarded) {
+	if (ours) {
 		go_on = translator_fault(vcpu, (u64)regs[REG_RIP],
 					 (u64)regs[REG_EFL]);
 		if (go_on) {
@@ -88,7 +89,7 @@ static void on_fault(int signal, siginfo_t *info, void *context)
 			return;
 		}
 	}
-	if (vcpu && vcpu->guarded && signal != SIGFPE &&
+	if (ours && signal != SIGFPE &&
 	    in_slot(vcpu->vm, (u64)(uintptr_t)info->si_addr)) {
 		vcpu->guarded = false;
 		vector_state_keep(vcpu, context);

@@ -197,9 +197,10 @@ struct engine_vcpu_ops {
 	int (*kvmclock_ctrl)(struct engine_vcpu *vcpu);
 	int (*x86_setup_mce)(struct engine_vcpu *vcpu, u64 mcg_cap);
 	/*
-	 * Ours, for measuring: guest instructions finished since creation, a
-	 * REP counted once. 0 on a way that does not count. From any thread;
-	 * exact while the vcpu is not inside run.
+	 * Ours, for measuring: guest instructions that the interpreter finished
+	 * since creation, a REP counted once; translated code is not counted. 0
+	 * on a way that does not count. From any thread; exact while the vcpu
+	 * is not inside run.
 	 */
 	u64 (*instructions)(struct engine_vcpu *vcpu);
 	/* mmap of the vcpu fd at `page` pages: 0 is *run. NULL past the end. */

@@ -38,12 +38,14 @@ void scratch_unpin(struct making *m, u8 host)
 	m->pinned &= ~(u32)BIT(host);
 }
 
+static const u8 scratches[] = {H_R13, H_R14, H_R15};
+
 u32 scratch_free_count(const struct making *m)
 {
 	u32 count = 0;
 
-	for (u8 scratch = H_R13; scratch <= H_R15; scratch++)
-		count += !is_pinned(m, scratch);
+	for (u32 i = 0; i < ARRAY_SIZE(scratches); i++)
+		count += !is_pinned(m, scratches[i]);
 	return count;
 }
 
@@ -58,8 +60,8 @@ void scratch_take(struct making *m, u8 scratch)
 /* Nothing is held any more: C was called, or a unit begins. */
 void scratch_forget(struct making *m)
 {
-	for (u8 scratch = H_R13; scratch <= H_R15; scratch++)
-		scratch_take(m, scratch);
+	for (u32 i = 0; i < ARRAY_SIZE(scratches); i++)
+		scratch_take(m, scratches[i]);
 }
 
 /* One that may be written: of those that keep guest registers the better to
@@ -89,9 +91,9 @@ u8 scratch_pick(struct making *m)
 
 static u8 found(struct making *m, u32 reg)
 {
-	for (u8 scratch = H_R13; scratch <= H_R15; scratch++)
-		if (*holds(m, scratch) == reg)
-			return scratch;
+	for (u32 i = 0; i < ARRAY_SIZE(scratches); i++)
+		if (*holds(m, scratches[i]) == reg)
+			return scratches[i];
 	return H_NONE;
 }
 

@@ -157,8 +157,8 @@ static void slots_flush_page(struct translator *tr, u32 table, u64 page)
 		hot->stack[table] = empty_stack;
 	if (table == TR_SYSTEM)
 		sites_flush_page(hot->site_system[0], 2 * TR_SITES_SYSTEM, page);
-	else if (hot->touched_lost)
-		sites_flush_page(hot->site_user[0], 2 * TR_SITES_USER, page);
+	else if (hot->touched_lost) /* rather once than all at each flush */
+		user_slots_reset(tr);
 	else
 		for (u32 i = 0; i < hot->touched_count; i++)
 			sites_flush_page(touched_slot(tr, i), 1, page);

@@ -154,12 +154,10 @@ void translator_tables_sync(struct translator *tr)
 		space_pages_flushed(tr, 0);
 	if (low)
 		space_changed(tr);
-	if (high) {
-		slots_reset(tr, TR_SYSTEM);
-		jumps_reset(tr, TR_SYSTEM);
-	} else if (page_high) {
+	if (high)
+		space_upper_flushed(tr);
+	else if (page_high)
 		space_pages_flushed(tr, 1);
-	}
 	tr->seen_upper = cpu->tlb_generation[1];
 	for (u32 i = 0; i < 2; i++)
 		tr->seen_page_flushes[i] = cpu->tlb_page_flushes[i];

@@ -190,6 +190,13 @@ static u8 *reachable(struct soft_vcpu *vcpu, u64 address, u32 size, bool write)
 								   : NULL;
 }
 
+/* TR_USER's tables know of no page in the upper half, which systems keep for
+ * themselves: each access of CPL 3 there comes to C. */
+static bool is_foreign(const struct soft_vcpu *vcpu, u64 address)
+{
+	return vcpu->cpu.cpl == 3 && address >> 63;
+}
+
 /* Reads over the edge of a page are made here, into a buffer that is aligned
  * as the address is. */
 static bool bounce(struct soft_vcpu *vcpu, u64 address, u32 size)
@@ -211,7 +218,7 @@ static bool bounce(struct soft_vcpu *vcpu, u64 address, u32 size)
 		to[i] = from[i];
 	for (u32 i = first; i < size; i++)
 		to[i] = behind[i - first];
-	hot->bounce_delta = (u64)(uintptr_t)to - address;
+	hot->fill_delta = (u64)(uintptr_t)to - address;
 	return true;
 }
 
@@ -222,13 +229,18 @@ static bool bounce(struct soft_vcpu *vcpu, u64 address, u32 size)
 u64 translator_fill(struct soft_vcpu *vcpu, u64 address, u64 size, u64 how)
 {
 	u64 rc = FILL_FAILED;
+	const u8 *host;
 
 	if ((address & 4095) + size <= 4096) {
-		if (reachable(vcpu, address, (u32)size, how & FILL_WRITE))
+		host = reachable(vcpu, address, (u32)size, how & FILL_WRITE);
+		if (host && !is_foreign(vcpu, address))
 			rc = FILL_DONE;
+		else if (host && !(how & FILL_STRICT))
+			rc = FILL_ELSEWHERE;
+		vcpu->hot.fill_delta = (u64)(uintptr_t)host - address;
 	} else if (!how && size <= BOUNCE_MAX) {
 		if (bounce(vcpu, address, (u32)size))
-			rc = FILL_BOUNCED;
+			rc = FILL_ELSEWHERE;
 	}
 	vcpu->hot.fill_pc = 0; /* no more guest memory is touched */
 	return rc;
@@ -254,7 +266,8 @@ u64 translator_stack_miss(struct soft_vcpu *vcpu, u64 low, u64 bytes, u64 unit)
 	if (vcpu->cpu.code != CODE_64 &&
 	    low - STACK_EDGE > UINT32_MAX - 2 * STACK_EDGE)
 		return otherwise;
-	if (table == TR_SYSTEM && !vcpu->hot.slots_fine)
+	if ((table == TR_SYSTEM && !vcpu->hot.slots_fine) ||
+	    is_foreign(vcpu, low))
 		return otherwise;
 	if (table == TR_SYSTEM && !(low >> 63))
 		vcpu->hot.low_used = 1;

@@ -158,6 +158,7 @@ struct translator {
 	u64 seen_space, seen_upper, seen_page_flushes[2];
 	struct kept_space kept[TLB_CONTEXTS];
 	u32 kept_next;
+	bool user_upper; /* TR_USER has jumps into the upper half */
 	u64 jump_pages[2][JUMP_PAGE_WORDS]; /* a bit for where jumps lead to */
 	u32 table_mode[2];     /* what hot.jump[] serves: of the keys of */
 	u64 table_cs[2];       /* its units */
@@ -190,16 +191,15 @@ static inline u64 executable(const struct translator *tr, const u8 *code)
 	return (u64)(uintptr_t)code + (u64)(tr->code_exec - tr->code);
 }
 
-/* What is told to translator_fill(), and its answers; what is above them is
- * FILL_BOUNCED. */
+/* What is told to translator_fill(), and its answers. */
 enum {
 	FILL_WRITE = 1,
 	FILL_STRICT = 2, /* it must come into the TLB */
 
 	FILL_FAILED = 0,
-	FILL_DONE = 1,	  /* the TLB has the page */
-	FILL_BOUNCED = 2, /* a copy of the bytes is in hot.bounce */
-	BOUNCE_MAX = 64,  /* bytes */
+	FILL_DONE = 1,	    /* the TLB has the page */
+	FILL_ELSEWHERE = 2, /* hot.fill_delta leads to it, this once */
+	BOUNCE_MAX = 64,    /* bytes */
 };
 
 /* Why generated code came back. */
@@ -317,6 +317,7 @@ void slots_forget_writes(struct translator *tr);
 
 /* space.c: what the tables keep when mappings change. */
 void space_changed(struct translator *tr);
+void space_upper_flushed(struct translator *tr);
 void space_pages_flushed(struct translator *tr, u32 half);
 void space_jump_noted(struct translator *tr, u32 table, u64 rip);
 u64 random_next(struct translator *tr);

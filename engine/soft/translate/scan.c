@@ -230,6 +230,7 @@ bool scan(struct making *m, const u8 *host, const u8 *second)
 		return scan_crosser(m, bytes, first, second);
 	m->unit->bytes = (u16)at;
 	m->unit->crc = unit_crc(bytes, at);
-	flags_trace(m, page);
+	/* Nobody may tell when bytes beyond the unit's own have changed. */
+	flags_trace(m, m->tr->vcpu->vm->writes_told ? page : NULL);
 	return true;
 }

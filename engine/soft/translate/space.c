@@ -48,9 +48,11 @@ void jumps_reset(struct translator *tr, u32 table)
 {
 	key_set(tr, table, random_next(tr));
 	memset(tr->jump_pages[table], 0, sizeof(tr->jump_pages[table]));
-	if (table == TR_USER)
-		for (u32 i = 0; i < TLB_CONTEXTS; i++)
-			tr->kept[i].key = 0;
+	if (table != TR_USER)
+		return;
+	tr->user_upper = false;
+	for (u32 i = 0; i < TLB_CONTEXTS; i++)
+		tr->kept[i].key = 0;
 }
 
 static u64 *jump_page(struct translator *tr, u32 table, u64 rip, u64 *ret_bit)
@@ -69,6 +71,8 @@ void space_jump_noted(struct translator *tr, u32 table, u64 rip)
 	*word |= bit;
 	if (table == TR_SYSTEM && !(rip >> 63))
 		tr->vcpu->hot.low_used = 1;
+	if (table == TR_USER && rip >> 63)
+		tr->user_upper = true;
 }
 
 static void jumps_flush_page(struct translator *tr, u32 table, u64 page)
@@ -166,6 +170,15 @@ static void slots_flush_page(struct translator *tr, u32 table, u64 page)
 
 /* ---- what the guest does ---- */
 
+/* All of the upper half was flushed. */
+void space_upper_flushed(struct translator *tr)
+{
+	slots_reset(tr, TR_SYSTEM);
+	jumps_reset(tr, TR_SYSTEM);
+	if (tr->user_upper)
+		jumps_reset(tr, TR_USER);
+}
+
 /* Single pages of one half were flushed since the last time. */
 void space_pages_flushed(struct translator *tr, u32 half)
 {
@@ -174,6 +187,8 @@ void space_pages_flushed(struct translator *tr, u32 half)
 	    then = tr->seen_page_flushes[half];
 	bool system = half || tr->vcpu->hot.low_used;
 
+	if (half && tr->user_upper)
+		jumps_reset(tr, TR_USER);
 	if (now - then > TLB_FLUSHES_NOTED) {
 		if (!half) {
 			slots_reset(tr, TR_USER);

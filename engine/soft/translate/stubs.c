@@ -294,7 +294,7 @@ static void make_miss(struct translator *tr, struct emit *e, u32 table,
 		      bool write, bool strict)
 {
 	struct place slot = IN_MEMORY(R_TMP, 0);
-	u8 *again = e->at, *slow, *skip, *failed, *bounced;
+	u8 *again = e->at, *slow, *skip, *failed, *elsewhere;
 
 	slot.kind = PLACE_GS;
 	tr->stub_miss[table][write][strict] = e->at;
@@ -332,14 +332,14 @@ static void make_miss(struct translator *tr, struct emit *e, u32 table,
 	volatile_load(e);
 	emit_alu_imm(e, 7, IN_GS(HOT_AT(exit_arg)), FILL_DONE);
 	failed = emit_jcc(e, 2); /* below */
-	bounced = emit_jcc(e, 5);
+	elsewhere = emit_jcc(e, 5);
 	push(e, R_TMP);
 	miss_slot(e, R_TMP, 16);
 	emit_op(e, 0x2b, R_ADDR, slot); /* as it came */
 	pop(e, R_TMP);
 	emit_fix(emit_jmp(e), again);
-	emit_fix(bounced, e->at);
-	emit_load(e, R_ADDR, IN_GS(HOT_AT(bounce_delta)));
+	emit_fix(elsewhere, e->at);
+	emit_load(e, R_ADDR, IN_GS(HOT_AT(fill_delta)));
 	ret(e, 8);
 	if (skip && strict) {
 		emit_fix(skip, e->at);

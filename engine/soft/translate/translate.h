@@ -74,8 +74,8 @@ struct tr_hot {
 	u64 exit_arg;	  /* of the exit that was taken */
 	u64 undo;	  /* what RSP goes back by if `rip` is impossible */
 	u64 fill_pc;	  /* while C looks for memory: where the code waits */
-	u64 bounce_delta; /* from an address that was read in two pages to */
-	u8 bounce[192];	  /* ... the copy of what is there */
+	u64 fill_delta;	  /* host - linear, of what C has found */
+	u8 bounce[192];	  /* a copy of what was read in two pages */
 	u64 rip;	  /* where an indirect exit goes */
 	u32 wanted;	  /* atomic: somebody wants this vCPU */
 	u64 jump_key[2];  /* atomic: they spoil it to the same end */

@@ -188,6 +188,61 @@ static void test_levels(u32 i)
 	check_eq(wrong, 0, "%s, hot at CPL 0 and CPL 3", accesses[i].name);
 }
 
+/* --- CPL 3 where systems keep themselves --- */
+
+#define AT_UPPER      0xffffa00000000000ull
+#define AT_UPPER_CODE (AT_UPPER + 4 * PAGE)
+
+/* Hot loads and stores by CPL 3, of a page that changes. */
+static void test_upper_data(u32 i)
+{
+	u32 wrong = 0;
+
+	for (u32 n = 0; n < hot_rounds; n++) {
+		u8 *page = data + (n / 8 & 1) * PAGE;
+		volatile u64 *at = (u64 *)(void *)(page + 8);
+		const struct trap *t;
+
+		space_map(pml4, AT_UPPER, page, 1, PTE_ALL | PTE_US);
+		invlpg((void *)AT_UPPER);
+		*at = 0;
+		t = user_call((void *)(word)accesses[i].code, AT_UPPER + 8, n);
+		wrong += t->ip == user_address(accesses[i].at);
+		if (accesses[i].code == store)
+			wrong += *at != n;
+		else if (accesses[i].code == modify)
+			wrong += *at != 1;
+	}
+	check_eq(wrong, 0, "%s, hot at CPL 3 in the upper half",
+		 accesses[i].name);
+}
+
+/* And code. CR4.PGE flushes what INVLPG does one by one. */
+static void test_upper_code(bool all)
+{
+	u32 wrong = 0;
+
+	for (u32 i = 0; i < 2; i++)
+		emit_answer(code + i * PAGE, 20 + i);
+	for (u32 n = 0; n < hot_rounds; n++) {
+		u32 now = n / 16 & 1;
+
+		if (n % 16 == 0) {
+			space_map(pml4, AT_UPPER_CODE, code + now * PAGE, 1,
+				  PTE_ALL | PTE_US);
+			if (all)
+				flush_all();
+			else
+				invlpg((void *)AT_UPPER_CODE);
+		}
+		wrong += user_call((void *)(AT_UPPER_CODE - user_address(NULL)),
+				   0, 0)
+				 ->ax != 20 + now;
+	}
+	check_eq(wrong, 0, "hot code of CPL 3 in the upper half, %s",
+		 all ? "all flushed" : "INVLPG");
+}
+
 /* --- CR0.WP, SMEP, SMAP --- */
 
 static void test_write_protect(void)
@@ -347,8 +402,11 @@ void image_main(void)
 			test_cured(i, PTE_P, ERR_P, "read-only");
 		test_cured(i, 0, 0, "not present");
 		test_levels(i);
+		test_upper_data(i);
 		test_accessed(i);
 	}
+	test_upper_code(false);
+	test_upper_code(true);
 	test_no_execute(PTE_ALL | PTE_NX, ERR_P | ERR_I, "no-execute");
 	test_no_execute(0, ERR_I, "not present");
 	for (u32 before = 0; before < 6; before++)

@@ -57,7 +57,7 @@ static u32 gprs_implied(const struct insn *in)
 	return row->attr & ROW_IMM_ID ? BIT(RCX) : 0; /* PCMPISTRI */
 }
 
-static u32 gprs_written(const struct insn *in)
+u32 plan_gprs_written(const struct insn *in)
 {
 	u32 implied = gprs_implied(in);
 
@@ -132,7 +132,7 @@ static bool plan_insn(const struct making *m, struct stack_plan *p,
 		p->offset += stack_adjustment(m, in);
 		return true;
 	}
-	return !(gprs_written(in) & BIT(RSP));
+	return !(plan_gprs_written(in) & BIT(RSP));
 }
 
 void plan_stack(struct making *m)
@@ -195,7 +195,7 @@ void plan_spans(struct making *m)
 		struct tr_insn *t = &m->insn[i];
 		const struct insn *in = &t->in;
 		bool write = insn_rows[in->row].attr & ROW_MEM_WRITE;
-		u32 written = gprs_written(in), base = in->base_off / 8u;
+		u32 written = plan_gprs_written(in), base = in->base_off / 8u;
 		u32 bytes = flow_memory_bytes(in);
 
 		t->span_shared = false;
@@ -222,7 +222,7 @@ void plan_spans(struct making *m)
 /* A check holds for as long as its base register does. */
 void plan_insn_done(struct making *m, const struct insn *in)
 {
-	u32 written = gprs_written(in);
+	u32 written = plan_gprs_written(in);
 
 	for (u32 reg = 0; reg < 16; reg++)
 		if (written & BIT(reg))

@@ -95,6 +95,7 @@ struct tr_hot {
 	struct tr_jump displaced[TR_DISPLACED]; /* from there by another */
 };
 
+struct insn;
 struct soft_vcpu;
 struct soft_vm;
 struct translator;
@@ -141,6 +142,10 @@ void translator_fpu_sync(struct soft_vcpu *vcpu);
  * pc is not ours. For signal handlers.
  */
 u64 translator_fault(struct soft_vcpu *vcpu, u64 pc, u64 rflags);
+/* General registers that may be another's value afterwards: BIT(number). All
+ * that lies behind a checked address rests on this: it is held against what
+ * instructions do by tests/guest/random. */
+u32 plan_gprs_written(const struct insn *in);
 /* A jump out of C that generated code had called: its state into x86_cpu. */
 void translator_abandon(struct translator *tr);
 

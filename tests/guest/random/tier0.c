@@ -4,10 +4,12 @@
 
 #include <cpuid.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/core/decode/id.h"
+#include "engine/core/decode/row.h"
 #include "engine/core/exec/exec.h"
 #include "engine/core/paging/mem.h"
 #include "engine/core/paging/paging.h"
@@ -15,6 +17,7 @@
 #include "engine/soft/block.h"
 #include "engine/soft/thunk/referee.h"
 #include "engine/soft/thunk/thunk.h"
+#include "engine/soft/translate/translate.h"
 
 /* Guest-physical pages: the case's memory, then system tables. */
 #define SYSTEM_GPA  ((gpa_t)PAGE_COUNT * PAGE_BYTES)
@@ -479,10 +482,28 @@ static int insn_find(struct tier0 *t, bool blocks, struct insn *ret)
 	return insn_fetch(&t->cpu, ret);
 }
 
+/* Does the translator know of each register that the instruction wrote? */
+static bool writes_known(const struct x86_cpu *cpu, const struct insn *in,
+			 const u64 *before)
+{
+	u32 known = plan_gprs_written(in);
+
+	for (u32 i = 0; i < 16; i++)
+		if (cpu->gpr[i] != before[i] && !(known & BIT(i))) {
+			(void)fprintf(stderr,
+				      "random: the translator does not know "
+				      "that %s writes register %u\n",
+				      insn_rows[in->row].name, i);
+			return false;
+		}
+	return true;
+}
+
 enum step tier0_step(struct tier0 *t, bool blocks, struct insn *ret_insn)
 {
 	struct x86_cpu *cpu = &t->cpu;
 	u32 repeats = 0;
+	u64 before[16];
 	int rc;
 
 	memset(ret_insn, 0, sizeof(*ret_insn));
@@ -493,6 +514,7 @@ enum step tier0_step(struct tier0 *t, bool blocks, struct insn *ret_insn)
 	}
 	if (rc)
 		return STEP_BROKEN;
+	memcpy(before, cpu->gpr, sizeof(before));
 	do
 		rc = insn_run(cpu, ret_insn);
 	while (rc == X86_REPEAT && ++repeats < REPEATS_MAX);
@@ -500,7 +522,7 @@ enum step tier0_step(struct tier0 *t, bool blocks, struct insn *ret_insn)
 	cpu->shadow = 0;
 	if (cpu->external.done || cpu->external.want.kind)
 		external_clear(cpu);
-	if (t->exclusive)
+	if (t->exclusive || !writes_known(cpu, ret_insn, before))
 		return STEP_BROKEN;
 	if (rc == X86_FAULT) {
 		t->ended = true;

@@ -36,7 +36,8 @@ enum step {
 	STEP_OK,
 	STEP_FAULT,	/* *ret_insn raised it */
 	STEP_BAD_FETCH, /* there was no instruction */
-	STEP_BROKEN,	/* it did what no processor does */
+	STEP_BROKEN,	/* it did what no processor does, or wrote a register
+			 * that the translator does not count on */
 };
 
 /*

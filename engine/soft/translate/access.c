@@ -276,7 +276,7 @@ static struct place kept(struct making *m, const struct insn *in, u32 bytes,
 	}
 	add_segment(m, in, host);
 	scratch_take(m, host);
-	scratch_pin(m, host);
+	m->pinned = (u32)BIT(host); /* of the parts it is all that is needed */
 	emit_load(&m->e, R_ADDR, IN_REG(host));
 	site_check(m, bytes, write, false);
 	return with_delta(host, 0);

@@ -554,8 +554,8 @@ bool copy_insn(struct making *m, const struct tr_insn *t)
 		m->flags_at = FLAGS_HOST;
 	if (!memory)
 		register_done(m, &s.rm, rm);
-	register_done(m, &s.reg, reg);
 	register_done(m, &s.vvvv, vvvv);
+	register_done(m, &s.reg, reg); /* the last, where MULX names it twice */
 	register_done(m, &s.opcode, opcode);
 	return true;
 }

@@ -187,33 +187,6 @@ void pc_release(struct pc *pc)
 
 /* ---- running ---- */
 
-static void exit_io(struct pc *pc)
-{
-	struct kvm_run *run = pc->vcpu->run;
-	struct bus *bus = &pc->board.pio;
-	u8 *data = (u8 *)run + run->io.data_offset;
-
-	for (u32 i = 0; i < run->io.count; i++, data += run->io.size) {
-		if (run->io.direction == KVM_EXIT_IO_OUT)
-			bus_write(bus, run->io.port, data, run->io.size);
-		else
-			bus_read(bus, run->io.port, data, run->io.size);
-	}
-}
-
-static void exit_mmio(struct pc *pc)
-{
-	struct kvm_run *run = pc->vcpu->run;
-	struct bus *bus = &pc->board.mmio;
-
-	if (run->mmio.is_write)
-		bus_write(bus, run->mmio.phys_addr, run->mmio.data,
-			  run->mmio.len);
-	else
-		bus_read(bus, run->mmio.phys_addr, run->mmio.data,
-			 run->mmio.len);
-}
-
 /* One call of run. 1: it was interrupted, and nothing is half done. */
 static int run_once(struct pc *pc)
 {
@@ -223,10 +196,10 @@ static int run_once(struct pc *pc)
 		return err == -EINTR || err == -EAGAIN ? 1 : err;
 	switch (pc->vcpu->run->exit_reason) {
 	case KVM_EXIT_IO:
-		exit_io(pc);
+		board_io(&pc->board, pc->vcpu->run);
 		return 0;
 	case KVM_EXIT_MMIO:
-		exit_mmio(pc);
+		board_mmio(&pc->board, pc->vcpu->run);
 		return 0;
 	case KVM_EXIT_INTR:
 	case KVM_EXIT_IRQ_WINDOW_OPEN:

@@ -8,6 +8,7 @@
 #include "vmm/machine/board.h"
 
 #include <assert.h>
+#include <linux/kvm.h>
 
 static void add_dev(struct board *board, struct dev *dev)
 {
@@ -125,4 +126,27 @@ void board_reset(struct board *board)
 {
 	for (u32 i = 0; i < board->dev_count; i++)
 		dev_reset(board->dev[i]);
+}
+
+/* A count over 1 is of INS and OUTS. */
+void board_io(struct board *board, struct kvm_run *run)
+{
+	u8 *data = (u8 *)run + run->io.data_offset;
+
+	for (u32 i = 0; i < run->io.count; i++, data += run->io.size) {
+		if (run->io.direction == KVM_EXIT_IO_OUT)
+			bus_write(&board->pio, run->io.port, data, run->io.size);
+		else
+			bus_read(&board->pio, run->io.port, data, run->io.size);
+	}
+}
+
+void board_mmio(struct board *board, struct kvm_run *run)
+{
+	if (run->mmio.is_write)
+		bus_write(&board->mmio, run->mmio.phys_addr, run->mmio.data,
+			  run->mmio.len);
+	else
+		bus_read(&board->mmio, run->mmio.phys_addr, run->mmio.data,
+			 run->mmio.len);
 }

@@ -34,6 +34,8 @@ enum board_irq {
 };
 
 /* What the board is plugged into. */
+struct kvm_run;
+
 struct board_config {
 	struct guest_mem *mem;	       /* borrowed: must outlive the board */
 	struct dev_host *host;	       /* borrowed, too */
@@ -65,5 +67,12 @@ struct board {
 void board_build(struct board *board, const struct board_config *config);
 void board_release(struct board *board);
 void board_reset(struct board *board);
+
+/*
+ * What a vCPU asks of the devices: KVM_EXIT_IO and KVM_EXIT_MMIO. On its thread;
+ * answers go into `run`. [KVM-API 5 "The kvm_run structure"]
+ */
+void board_io(struct board *board, struct kvm_run *run);
+void board_mmio(struct board *board, struct kvm_run *run);
 
 #endif

@@ -19,32 +19,14 @@ static void fail(struct vcpu *vcpu, const char *sentence, int err)
 
 typedef void (*vcpu_exit_handler)(struct vcpu *vcpu);
 
-/* [KVM-API 5 "The kvm_run structure", KVM_EXIT_IO]; count > 1: INS, OUTS */
 static void exit_io(struct vcpu *vcpu)
 {
-	struct kvm_run *run = vcpu->engine->run;
-	struct bus *bus = &vcpu->machine->board.pio;
-	u8 *data = (u8 *)run + run->io.data_offset;
-
-	for (u32 i = 0; i < run->io.count; i++, data += run->io.size) {
-		if (run->io.direction == KVM_EXIT_IO_OUT)
-			bus_write(bus, run->io.port, data, run->io.size);
-		else
-			bus_read(bus, run->io.port, data, run->io.size);
-	}
+	board_io(&vcpu->machine->board, vcpu->engine->run);
 }
 
 static void exit_mmio(struct vcpu *vcpu)
 {
-	struct kvm_run *run = vcpu->engine->run;
-	struct bus *bus = &vcpu->machine->board.mmio;
-
-	if (run->mmio.is_write)
-		bus_write(bus, run->mmio.phys_addr, run->mmio.data,
-			  run->mmio.len);
-	else
-		bus_read(bus, run->mmio.phys_addr, run->mmio.data,
-			 run->mmio.len);
+	board_mmio(&vcpu->machine->board, vcpu->engine->run);
 }
 
 static void exit_again(struct vcpu *vcpu)

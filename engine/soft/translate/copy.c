@@ -236,13 +236,9 @@ static void byte_register(const struct named *o, bool *need, bool *forbid)
 		*need = true;
 }
 
-/* May R12..R15 as r/m stay in memory? Where both forms do the same. */
-static bool rm_in_place(const struct insn *in, const struct named *o)
+/* May R12..R15 be read as r/m where they are? Where both forms do the same. */
+static bool rm_in_place(const struct insn *in)
 {
-	const struct insn_row *row = &insn_rows[in->row];
-
-	if (o->written && o->bytes == 4)
-		return false;
 	switch (in->id) {
 	case INSN_ADD:
 	case INSN_OR:
@@ -254,10 +250,6 @@ static bool rm_in_place(const struct insn *in, const struct named *o)
 	case INSN_CMP:
 	case INSN_TEST:
 	case INSN_MOV:
-	case INSN_INC:
-	case INSN_DEC:
-	case INSN_NOT:
-	case INSN_NEG:
 	case INSN_MOVZX8:
 	case INSN_MOVZX16:
 	case INSN_MOVSX8:
@@ -265,17 +257,11 @@ static bool rm_in_place(const struct insn *in, const struct named *o)
 	case INSN_MOVSXD:
 	case INSN_CMOVCC:
 	case INSN_IMUL:
-	case INSN_SETCC:
-	case INSN_SHL:
-	case INSN_SHR:
-	case INSN_SAR:
-	case INSN_ROL:
-	case INSN_ROR:
 	case INSN_DIV:
 	case INSN_IDIV:
 	case INSN_MUL:
 	case INSN_IMUL1:
-		return row->space == SPACE_LEGACY;
+		return insn_rows[in->row].space == SPACE_LEGACY;
 	default:
 		return false;
 	}
@@ -525,7 +511,7 @@ bool copy_insn(struct making *m, const struct tr_insn *t)
 		flags_want_host(m);
 	if (s.rm.gpr && !memory) {
 		if (!s.rm.written && gpr_not_held(m, s.rm.number) &&
-		    rm_in_place(in, &s.rm)) {
+		    rm_in_place(in)) {
 			c.rm = IN_GS(GPR_AT(s.rm.number));
 		} else {
 			rm = register_operand(m, &s.rm);

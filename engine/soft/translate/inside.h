@@ -221,6 +221,7 @@ struct tr_insn {
 	u16 live_in;	    /* … before it */
 	u16 reads, writes;  /* arithmetic flags */
 	u16 live_at_target; /* … where a branch leads to */
+	u32 written;	    /* plan_gprs_written() */
 	/* The bytes around its base register that its check should cover, since
 	 * later accesses will be there. */
 	bool span_shared;
@@ -336,6 +337,8 @@ bool verify_after(struct translator *tr, u32 reason);
 void stubs_make(struct translator *tr);
 
 /* scan.c */
+bool insn_leaves(const struct insn *in);
+bool insn_uses_stack(const struct insn *in);
 bool scan(struct making *m, const u8 *host, const u8 *second);
 
 /* make.c. NULL: cannot be translated (now). */
@@ -369,7 +372,6 @@ bool gpr_in_memory(u32 reg);
 u8 gpr_host(struct making *m, u32 reg);
 u8 gpr_new(struct making *m, u32 reg);
 void gpr_written(struct making *m, u32 reg, u8 host);
-void gpr_stale(struct making *m, u32 reg);
 bool gpr_not_held(struct making *m, u32 reg);
 void scratch_pin(struct making *m, u8 host);
 void scratch_unpin(struct making *m, u8 host);
@@ -388,9 +390,8 @@ struct place access_stack(struct making *m, s32 relative, u32 bytes, bool write)
 struct place access_in_one(struct making *m, struct place p);
 
 /* plan.c */
-void plan_stack(struct making *m);
-void plan_spans(struct making *m);
-void plan_insn_done(struct making *m, const struct insn *in);
+void plan(struct making *m);
+void plan_insn_done(struct making *m, const struct tr_insn *t);
 
 /* copy.c: false: not this one. */
 bool copy_insn(struct making *m, const struct tr_insn *t);

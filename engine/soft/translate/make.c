@@ -173,31 +173,17 @@ static bool write_insn(struct making *m, const struct tr_insn *t)
 	return translator_goes_on(&t->in);
 }
 
-static bool leaves(const struct insn *in)
-{
-	switch (in->id) {
-	case INSN_JMP_REL:
-	case INSN_JMP_NEAR:
-	case INSN_CALL_REL:
-	case INSN_CALL_NEAR:
-	case INSN_RET:
-		return true;
-	default:
-		return false;
-	}
-}
-
 static void body(struct making *m)
 {
 	for (m->at = 0; m->at < m->count; m->at++) {
 		m->pinned = 0;
 		if (!write_insn(m, &m->insn[m->at]))
 			return;
-		plan_insn_done(m, &m->insn[m->at].in);
+		plan_insn_done(m, &m->insn[m->at]);
 	}
 	m->at = m->count - 1;
 	m->pinned = 0;
-	if (!leaves(&m->insn[m->at].in))
+	if (!insn_leaves(&m->insn[m->at].in))
 		exit_direct(m, m->insn[m->at].offset + m->insn[m->at].in.len,
 			    m->live_at_end);
 }
@@ -238,8 +224,7 @@ struct tr_unit *unit_make(struct translator *tr, const struct unit_key *key,
 	if (!scan(m, (const u8 *)(uintptr_t)key->host, second))
 		return NULL;
 	m->sp_known = true;
-	plan_stack(m);
-	plan_spans(m);
+	plan(m);
 	head(m);
 	body(m);
 	if (!finish(m))

@@ -93,8 +93,9 @@ static void plan_access(struct stack_plan *p, s64 offset, u32 bytes)
 
 /* One instruction's part; false: RSP is not known behind it. */
 static bool plan_insn(const struct making *m, struct stack_plan *p,
-		      const struct insn *in)
+		      const struct tr_insn *t)
 {
+	const struct insn *in = &t->in;
 	const struct insn_row *row = &insn_rows[in->row];
 
 	if ((in->flags & INSN_MEM) && in->base_off == GPR_OFFSET(RSP) &&
@@ -132,10 +133,10 @@ static bool plan_insn(const struct making *m, struct stack_plan *p,
 		p->offset += stack_adjustment(m, in);
 		return true;
 	}
-	return !(plan_gprs_written(in) & BIT(RSP));
+	return !(t->written & BIT(RSP));
 }
 
-void plan_stack(struct making *m)
+static void plan_stack(struct making *m)
 {
 	struct stack_plan p = {.seg = SEG_NONE, .word = 8};
 
@@ -147,7 +148,7 @@ void plan_stack(struct making *m)
 		p = (struct stack_plan){.seg = SEG_SS, .word = 4};
 	}
 	for (u32 i = 0; i < m->count; i++)
-		if (!plan_insn(m, &p, &m->insn[i].in))
+		if (!plan_insn(m, &p, &m->insn[i]))
 			break;
 	if (p.accesses < 2)
 		return;
@@ -185,7 +186,7 @@ static void span_note(struct tr_insn *t, const struct span *span)
 
 /* From the last instruction to the first: what is still to come through each
  * base register. A check for writing serves reads, too. */
-void plan_spans(struct making *m)
+static void plan_spans(struct making *m)
 {
 	struct span span[2][16] = {0}; /* [write][base] */
 	bool plain = (m->unit->mode & MODE_PLAIN) ||
@@ -195,14 +196,14 @@ void plan_spans(struct making *m)
 		struct tr_insn *t = &m->insn[i];
 		const struct insn *in = &t->in;
 		bool write = insn_rows[in->row].attr & ROW_MEM_WRITE;
-		u32 written = plan_gprs_written(in), base = in->base_off / 8u;
+		u32 base = in->base_off / 8u;
 		u32 bytes = flow_memory_bytes(in);
 
 		t->span_shared = false;
 		if (plain)
 			continue;
 		for (u32 reg = 0; reg < 16; reg++)
-			if (written & BIT(reg))
+			if (t->written & BIT(reg))
 				span[0][reg] = span[1][reg] = (struct span){0};
 		if (!bytes && insn_rows[in->row].attr & ROW_COPYABLE)
 			bytes = copy_memory_bytes(in);
@@ -219,12 +220,18 @@ void plan_spans(struct making *m)
 	}
 }
 
-/* A check holds for as long as its base register does. */
-void plan_insn_done(struct making *m, const struct insn *in)
+void plan(struct making *m)
 {
-	u32 written = plan_gprs_written(in);
+	for (u32 i = 0; i < m->count; i++)
+		m->insn[i].written = plan_gprs_written(&m->insn[i].in);
+	plan_stack(m);
+	plan_spans(m);
+}
 
+/* A check holds for as long as its base register does. */
+void plan_insn_done(struct making *m, const struct tr_insn *t)
+{
 	for (u32 reg = 0; reg < 16; reg++)
-		if (written & BIT(reg))
+		if (t->written & BIT(reg))
 			m->right[0][reg].slot = m->right[1][reg].slot = 0;
 }

@@ -111,17 +111,23 @@ bool gpr_not_held(struct making *m, u32 reg)
 	return gpr_in_memory(reg) && found(m, reg) == H_NONE;
 }
 
+/* Where it is at home in a host register. */
+static u8 home(struct making *m, u32 reg)
+{
+	if (reg == RSP) {
+		sp_settle(m);
+		return R_SP;
+	}
+	return (u8)reg;
+}
+
 /* The host register with the value of guest register `reg`. */
 u8 gpr_host(struct making *m, u32 reg)
 {
 	u8 host;
 
-	if (reg == RSP) {
-		sp_settle(m);
-		return R_SP;
-	}
 	if (!gpr_in_memory(reg))
-		return (u8)reg;
+		return home(m, reg);
 	host = found(m, reg);
 	if (host == H_NONE) {
 		host = scratch_pick(m);
@@ -136,18 +142,23 @@ u8 gpr_new(struct making *m, u32 reg)
 {
 	u8 host;
 
-	if (reg == RSP) {
-		sp_settle(m);
-		return R_SP;
-	}
 	if (!gpr_in_memory(reg))
-		return (u8)reg;
+		return home(m, reg);
 	host = found(m, reg);
 	if (host == H_NONE || is_pinned(m, host))
 		host = scratch_pick(m);
 	scratch_take(m, host);
 	scratch_pin(m, host);
 	return host;
+}
+
+/* Memory has a newer value of it. */
+static void forget(struct making *m, u32 reg)
+{
+	u8 host = gpr_in_memory(reg) ? found(m, reg) : H_NONE;
+
+	if (host != H_NONE)
+		scratch_take(m, host);
 }
 
 /* The instruction has written `reg`, whose value is in `host`. */
@@ -157,16 +168,7 @@ void gpr_written(struct making *m, u32 reg, u8 host)
 		m->sp_known = false;
 	if (!gpr_in_memory(reg))
 		return;
-	gpr_stale(m, reg);
+	forget(m, reg);
 	emit_store(&m->e, IN_GS(GPR_AT(reg)), host);
 	keep(m, reg, host);
-}
-
-/* Memory has a newer value of it. */
-void gpr_stale(struct making *m, u32 reg)
-{
-	u8 host = gpr_in_memory(reg) ? found(m, reg) : H_NONE;
-
-	if (host != H_NONE)
-		scratch_take(m, host);
 }

@@ -59,8 +59,8 @@ static u16 flags_read(const struct insn *in)
 	}
 }
 
-/* Runs on tier 0, which looks at all of RFLAGS. */
-static bool by_handler(const struct insn *in)
+/* Near, and always taken. */
+bool insn_leaves(const struct insn *in)
 {
 	switch (in->id) {
 	case INSN_JMP_REL:
@@ -68,14 +68,33 @@ static bool by_handler(const struct insn *in)
 	case INSN_CALL_REL:
 	case INSN_CALL_NEAR:
 	case INSN_RET:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Of those that are written again here. */
+bool insn_uses_stack(const struct insn *in)
+{
+	switch (in->id) {
 	case INSN_PUSH:
 	case INSN_POP:
 	case INSN_LEAVE:
-		return false;
+	case INSN_CALL_REL:
+	case INSN_CALL_NEAR:
+	case INSN_RET:
+		return true;
 	default:
-		return !may_pass(in) && !small_copies(in) &&
-		       !(insn_rows[in->row].attr & ROW_COPYABLE);
+		return false;
 	}
+}
+
+/* Runs on tier 0, which looks at all of RFLAGS. */
+static bool by_handler(const struct insn *in)
+{
+	return !insn_leaves(in) && !insn_uses_stack(in) && !may_pass(in) &&
+	       !small_copies(in) && !(insn_rows[in->row].attr & ROW_COPYABLE);
 }
 
 /* Of a branch: is its target simply so far behind it? */

@@ -554,24 +554,9 @@ static bool branch(struct making *m, const struct tr_insn *t)
 	}
 }
 
-static bool uses_stack(const struct insn *in)
-{
-	switch (in->id) {
-	case INSN_PUSH:
-	case INSN_POP:
-	case INSN_LEAVE:
-	case INSN_CALL_REL:
-	case INSN_CALL_NEAR:
-	case INSN_RET:
-		return true;
-	default:
-		return false;
-	}
-}
-
 bool small_flow(struct making *m, const struct tr_insn *t)
 {
-	if (uses_stack(&t->in) && m->reach[SEG_SS] == REACH_NONE)
+	if (insn_uses_stack(&t->in) && m->reach[SEG_SS] == REACH_NONE)
 		return false;
 	switch (t->in.id) {
 	case INSN_PUSH:

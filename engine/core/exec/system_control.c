@@ -81,7 +81,7 @@ static int cr0_write(struct x86_cpu *cpu, u64 value)
 static int cr3_write(struct x86_cpu *cpu, u64 value)
 {
 	bool pcids = cpu->cr4 & CR4_PCIDE, keep = pcids && (value & CR3_NOFLUSH);
-	u32 from = (u32)(cpu->cr3 & CR3_PCID);
+	u32 from = tlb_pcid(cpu);
 	int rc = X86_OK;
 
 	if (pcids)

@@ -217,7 +217,7 @@ int insn_invpcid(struct x86_cpu *cpu, const struct insn *in)
 	if (type == INVPCID_ADDRESS && !address_canonical(cpu, descriptor[1]))
 		return raise_gp0(cpu);
 	insn_serialize();
-	if (type == INVPCID_ADDRESS && descriptor[0] == (cpu->cr3 & CR3_PCID))
+	if (type == INVPCID_ADDRESS && descriptor[0] == tlb_pcid(cpu))
 		tlb_flush_page(cpu, descriptor[1]);
 	else if (type == INVPCID_ADDRESS || type == INVPCID_CONTEXT)
 		tlb_flush_pcid(cpu, (u32)descriptor[0]);

@@ -42,7 +42,9 @@ int pdpte_load(struct x86_cpu *cpu, u64 cr3);
 /* Flushes. `all` ignores global; both are O(1). */
 void tlb_flush(struct x86_cpu *cpu, bool all);
 void tlb_flush_page(struct x86_cpu *cpu, gva_t address);
-/* What is not global of one PCID; cr3 tells which is in force. */
+/* The PCID in force; without CR4.PCIDE it is 0, whatever CR3 has there. */
+u32 tlb_pcid(const struct x86_cpu *cpu);
+/* What is not global of one PCID. */
 void tlb_flush_pcid(struct x86_cpu *cpu, u32 pcid);
 /*
  * CR3 gets another PCID, or the same: what was in force is kept for the next

@@ -72,13 +72,18 @@ static struct x86_tlb_context *context_of(struct x86_cpu *cpu, u32 pcid)
 	return NULL;
 }
 
+u32 tlb_pcid(const struct x86_cpu *cpu)
+{
+	return cpu->cr4 & CR4_PCIDE ? (u32)(cpu->cr3 & CR3_PCID) : 0;
+}
+
 void tlb_flush_pcid(struct x86_cpu *cpu, u32 pcid)
 {
 	struct x86_tlb_context *context = context_of(cpu, pcid);
 
 	if (context)
 		context->space = 0;
-	if (pcid != (cpu->cr3 & CR3_PCID))
+	if (pcid != tlb_pcid(cpu))
 		return;
 	half_flush(cpu, 0);
 	if (cpu->upper_half_local)

@@ -10,6 +10,8 @@
 
 #define SPACES	3
 #define NOFLUSH BIT(63)
+#define CR3_PWT BIT(3)
+#define CR3_PCD BIT(4)
 
 /* In each space: shared code, own data, own code, own data once more. */
 #define AT_CODE	 VA_ONE
@@ -216,9 +218,21 @@ static void test_random_turns(enum how how)
 
 /* --- ways to flush --- */
 
-enum flush { BY_INVLPG, BY_CR3, BY_PGE, BY_INVPCID, BY_INVPCID_ALL, FLUSHES };
-static const char *const flush_name[] = {"INVLPG", "a load of CR3", "CR4.PGE",
-					 "INVPCID, one address", "INVPCID, all"};
+enum flush {
+	BY_INVLPG,
+	BY_CR3,
+	BY_PGE,
+	BY_INVPCID,
+	BY_INVPCID_CONTEXT,
+	BY_INVPCID_ALL,
+	FLUSHES
+};
+static const char *const flush_name[] = {"INVLPG",
+					 "a load of CR3",
+					 "CR4.PGE",
+					 "INVPCID, one address",
+					 "INVPCID, one context",
+					 "INVPCID, all"};
 
 static void invpcid(u64 type, u64 pcid, u64 address)
 {
@@ -244,6 +258,9 @@ static void flush(enum flush by, u64 va)
 		break;
 	case BY_INVPCID:
 		invpcid(0, 0, va);
+		break;
+	case BY_INVPCID_CONTEXT:
+		invpcid(1, 0, 0);
 		break;
 	case BY_INVPCID_ALL:
 		invpcid(2, 0, 0);
@@ -395,6 +412,12 @@ void image_main(void)
 		test_flush(by);
 	test_invlpg_of_self();
 	test_split();
+	if (HAS_INVPCID) { /* without PCIDs it is of PCID 0 */
+		write_cr3((word)pml4 | CR3_PWT | CR3_PCD);
+		test_flush(BY_INVPCID);
+		test_flush(BY_INVPCID_CONTEXT);
+		write_cr3((word)pml4);
+	}
 	if (!HAS_PCID) {
 		skip("PCID: not offered");
 		return;
@@ -413,7 +436,7 @@ void image_main(void)
 	}
 	for (u64 type = 0; type < 4; type++)
 		test_flush_elsewhere(type);
-	test_flush(BY_INVPCID);
-	test_flush(BY_INVPCID_ALL);
+	for (enum flush by = BY_INVPCID; by < FLUSHES; by++)
+		test_flush(by);
 	test_split();
 }

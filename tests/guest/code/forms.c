@@ -146,8 +146,8 @@ static struct form draw(void)
 /* One of the sixteen to or from a place below 2 GiB. */
 static u8 *move_abs(u8 *at, u8 opcode, u8 reg, const u64 *place)
 {
-	at = EMIT(at, 0x48 | (reg >> 3 << 2), opcode, 4 | (u8)((reg & 7) << 3),
-		  0x25);
+	at = EMIT(at, (u8)(0x48 | reg >> 3 << 2), opcode,
+		  4 | (u8)((reg & 7) << 3), 0x25);
 	return emit_u32(at, (u32)(word)place);
 }
 
@@ -171,10 +171,9 @@ static u8 *modrm(u8 *at, const struct form *f, u8 reg)
 		sum -= in[f->index] << f->scale;
 	at = EMIT(at, (f->base == NONE ? 0 : 0x80) | (u8)((reg & 7) << 3) | low);
 	if (low == 4)
-		at = EMIT(at, (u8)(f->scale << 6) |
-				      (f->index == NONE ? 4 << 3
-							: (f->index & 7) << 3) |
-				      (f->base == NONE ? 5 : f->base & 7));
+		at = EMIT(at, (u8)(f->scale << 6 |
+				   (f->index == NONE ? 4 : f->index & 7) << 3 |
+				   (f->base == NONE ? 5 : f->base & 7)));
 	return emit_u32(at, (u32)sum);
 }
 

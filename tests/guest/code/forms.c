@@ -3,9 +3,9 @@
  * Operands in all their forms: instructions with general registers, of which
  * four have no home in a translator's, in every place of an address and beside
  * it, under address-size and segment prefixes, with flags that go through; and
- * rows of them whose operands lie in one object that is seen at two addresses. Each is drawn, run until it is
- * hot, and must do each time what it did the first time, when it was
- * interpreted.
+ * rows of them whose operands lie in one object that is seen at two addresses.
+ * Each is drawn, run until it is hot, and must do each time what it did the
+ * first time, when it was interpreted.
  */
 #include "tests/guest/code/lib/hot.h"
 #include "tests/guest/code/lib/space.h"

@@ -193,6 +193,8 @@ static void jump_note(struct translator *tr, u32 table, u64 rip,
 	u64 key = rip ^ tr->key[table];
 
 	space_jump_noted(tr, table, rip);
+	if (unit->host2)
+		space_jump_noted(tr, table, rip + INSN_LEN_MAX);
 	if (jump->key != key)
 		*displaced_of(tr->vcpu, jump->key) = *jump;
 	*jump = (struct tr_jump){
@@ -383,8 +385,9 @@ static int on_indirect(struct translator *tr)
 	struct soft_vcpu *vcpu = tr->vcpu;
 	struct x86_cpu *cpu = &vcpu->cpu;
 
-	if (likely(linear_canonical(cpu, vcpu->hot.rip))) {
-		code_go(cpu, vcpu->hot.rip);
+	if (likely(linear_canonical(cpu, vcpu->hot.rip) ||
+		   vcpu->hot.undo == UNDO_NO_BRANCH)) {
+		code_go(cpu, vcpu->hot.rip); /* the fetch there will fault */
 		return GO_ON;
 	}
 	code_go(cpu, vcpu->hot.exit_arg +

@@ -20,6 +20,7 @@
 #define SPAN_MAX	  128 /* bytes around a base register under one check */
 #define SPAN_FAILURES_MAX 32
 #define PLAIN_BITS	  13
+#define UNDO_NO_BRANCH	  1
 #define MISS_SIZE_SHIFT	  20 /* what a miss is told: slot | size << this */
 #define CODE_BYTES	  (32u << 20)
 #define META_BYTES	  (16u << 20)
@@ -264,6 +265,7 @@ struct making {
 	bool sp_known;	   /* sp_offset is RSP now minus RSP at the head */
 	s32 sp_offset, lag;
 	s32 undo; /* of RSP, if a direct target proves impossible */
+	bool at_end; /* the exit behind the last instruction, no branch */
 	s32 low, high;
 	/* Scratch registers R13, R14, R15. */
 	u8 holds[3];

@@ -183,6 +183,7 @@ static void body(struct making *m)
 	}
 	m->at = m->count - 1;
 	m->pinned = 0;
+	m->at_end = true;
 	if (!insn_leaves(&m->insn[m->at].in))
 		exit_direct(m, m->insn[m->at].offset + m->insn[m->at].in.len,
 			    m->live_at_end);

@@ -183,7 +183,7 @@ void exit_direct(struct making *m, s64 target, u16 live)
 	if (!exit_is_near(target)) {
 		scratch_take(m, R_ADDR);
 		emit_address_of(m, R_ADDR, target);
-		exit_indirect(m, m->undo);
+		exit_indirect(m, m->at_end ? UNDO_NO_BRANCH : m->undo);
 		return;
 	}
 	if (is_back(m, target)) {

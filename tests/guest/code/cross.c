@@ -211,6 +211,81 @@ static void test_op(const struct op *op)
 	      op->name, wrong, fault.wrong, fault.count);
 }
 
+/* --- code --- */
+
+/*
+ * A jump of which three bytes lie in a page where nothing else is executed.
+ * When that page changes, whoever remembers the jump must be told.
+ */
+static void test_code(void)
+{
+	static u8 answers[PAGE] __attribute__((aligned(4096)));
+	u8 *at = (u8 *)VA_TWO + PAGE - 2;
+	u32 wrong = 0;
+
+	space_map(pml4, VA_TWO, inner, 1, PTE_ALL);
+	space_map(pml4, VA_TWO + PAGE, first, 1, PTE_ALL);
+	space_map(pml4, VA_TWO + 2 * PAGE, answers, 1, PTE_ALL);
+	emit_answer(answers + 0x42, 1); /* the jump's low byte is the same */
+	emit_answer(answers + 0x142, 2);
+	inner[PAGE - 2] = 0xe9;
+	inner[PAGE - 1] = 0x42 - 3;
+	for (u32 i = 0; i < 2; i++) {
+		u8 *page = i ? second : first;
+
+		page[0] = (u8)(0x10 + i); /* from behind the jump on */
+		page[1] = page[2] = 0;
+	}
+	for (u32 i = 0; i < 12; i++) {
+		space_map(pml4, VA_TWO + PAGE, i & 1 ? second : first, 1,
+			  PTE_ALL);
+		invlpg((void *)(VA_TWO + PAGE));
+		wrong += hot_calls(at, 0, 0, 1 + (i & 1));
+	}
+	check(!wrong, "a jump over a page's edge: %u went elsewhere", wrong);
+}
+
+/* Straight on to where no address is: a fault there, all before it done once. */
+static struct {
+	u32 count, wrong;
+	word next;
+} gone;
+
+static bool on_gone(struct frame *f)
+{
+	gone.count++;
+	gone.wrong += f->ip != BIT(47) || f->error;
+	f->ip = gone.next;
+	return true;
+}
+
+static void test_end_of_space(void)
+{
+	u64 page = BIT(47) - PAGE;
+	u32 wrong = 0;
+
+	/* add $1, %rax; add $2, %rax */
+	EMIT(first + PAGE - 8, 0x48, 0x83, 0xc0, 1, 0x48, 0x83, 0xc0, 2);
+	space_map(pml4, page, first, 1, PTE_ALL);
+	hook(V_GP, on_gone);
+	for (u32 i = 0; i < hot_rounds; i++) {
+		word sum = i;
+
+		__asm__ volatile("lea 1f(%%rip), %%rcx\n\t"
+				 "mov %%rcx, %1\n\t"
+				 "jmp *%2\n"
+				 "1:"
+				 : "+a"(sum), "=m"(gone.next)
+				 : "r"(page + PAGE - 8)
+				 : "rcx", "memory", "cc");
+		wrong += sum != i + 3u;
+	}
+	hook(V_GP, NULL);
+	check(!wrong && !gone.wrong && gone.count == hot_rounds,
+	      "over the end of the lower half: %u sums wrong, %u faults of %u",
+	      wrong, gone.wrong, gone.count);
+}
+
 void image_main(void)
 {
 	hot_init();
@@ -222,4 +297,6 @@ void image_main(void)
 	for (const struct op *op = ops; op < ops_end; op++)
 		if (op_offered(op))
 			test_op(op);
+	test_code();
+	test_end_of_space();
 }

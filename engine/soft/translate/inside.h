@@ -264,7 +264,7 @@ struct making {
 	bool stack_shared; /* the check at the head covers [low, high) */
 	bool sp_known;	   /* sp_offset is RSP now minus RSP at the head */
 	s32 sp_offset, lag;
-	s32 undo; /* of RSP, if a direct target proves impossible */
+	s32 undo;    /* of RSP, if a direct target proves impossible */
 	bool at_end; /* the exit behind the last instruction, no branch */
 	s32 low, high;
 	/* Scratch registers R13, R14, R15. */

@@ -336,6 +336,22 @@ struct place access_place(struct making *m, const struct insn *in, u32 bytes,
 	return wide(m, in, bytes, write);
 }
 
+/* A locked operand, at R14, that is not aligned may lie in two cache lines. */
+void access_locked(struct making *m, u32 bytes)
+{
+	struct encoding test = {.opcode = 0xf6,
+				.rm = IN_REG(R_ADDR),
+				.imm_bytes = 1,
+				.imm = bytes - 1};
+	u8 *field;
+
+	if (bytes == 1)
+		return;
+	emit_insn(&m->e, &test);
+	field = emit_jcc(&m->e, 5);
+	cold_add(m, (struct cold){.kind = COLD_TIER0, .from = field});
+}
+
 struct place access_stack(struct making *m, s32 relative, u32 bytes, bool write)
 {
 	if (m->stack_shared && m->sp_known && in_shared(m, relative, bytes))
@@ -361,4 +377,18 @@ struct place access_in_one(struct making *m, struct place p)
 	scratch_take(m, R_ADDR);
 	m->pinned = (u32)BIT(R_ADDR);
 	return IN_MEMORY(R_ADDR, 0);
+}
+
+struct place access_linear(struct making *m, const struct insn *in, u8 host,
+			   u32 bytes, bool write, bool locked)
+{
+	struct place place = with_delta(host, 0);
+
+	add_segment(m, in, host);
+	emit_load(&m->e, R_ADDR, IN_REG(host));
+	site_check(m, bytes, write, false);
+	place = access_in_one(m, place);
+	if (locked)
+		access_locked(m, bytes);
+	return place;
 }

@@ -285,22 +285,6 @@ static void fpu_want(struct making *m)
 	m->fpu_ready = true;
 }
 
-/* A locked operand that is not aligned may lie in two cache lines. */
-static void locked_check(struct making *m, u32 bytes)
-{
-	struct encoding test = {.opcode = 0xf6,
-				.rm = IN_REG(R_ADDR),
-				.imm_bytes = 1,
-				.imm = bytes - 1};
-	u8 *field;
-
-	if (bytes == 1)
-		return;
-	emit_insn(&m->e, &test);
-	field = emit_jcc(&m->e, 5);
-	cold_add(m, (struct cold){.kind = COLD_TIER0, .from = field});
-}
-
 static struct place memory_operand(struct making *m, const struct insn *in,
 				   u32 bytes)
 {
@@ -317,7 +301,7 @@ static struct place memory_operand(struct making *m, const struct insn *in,
 	m->stack_shared = shared;
 	if (locked) {
 		place = access_in_one(m, place);
-		locked_check(m, bytes);
+		access_locked(m, bytes);
 	}
 	return place;
 }

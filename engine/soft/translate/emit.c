@@ -143,6 +143,13 @@ void emit_op16(struct emit *e, u8 op, u8 reg, struct place rm)
 	emit_sized(e, op, reg, rm, 2);
 }
 
+void emit_movzx8(struct emit *e, u8 reg, struct place rm)
+{
+	struct encoding c = {.map = MAP_0F, .opcode = 0xb6, .reg = reg, .rm = rm};
+
+	emit_insn(e, &c);
+}
+
 void emit_movzx16(struct emit *e, u8 reg, struct place rm)
 {
 	struct encoding c = {.map = MAP_0F, .opcode = 0xb7, .reg = reg, .rm = rm};

@@ -95,6 +95,7 @@ void emit_insn(struct emit *e, const struct encoding *encoding);
 void emit_op(struct emit *e, u8 op, u8 reg, struct place rm);
 void emit_op32(struct emit *e, u8 op, u8 reg, struct place rm);
 void emit_op16(struct emit *e, u8 op, u8 reg, struct place rm);
+void emit_movzx8(struct emit *e, u8 reg, struct place rm); /* not AH..DIL */
 void emit_movzx16(struct emit *e, u8 reg, struct place rm);
 /* Group 1: op is its /digit (0 ADD, 4 AND, 5 SUB, 7 CMP …). */
 void emit_alu_imm(struct emit *e, u8 op, struct place rm, s32 imm);

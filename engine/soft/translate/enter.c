@@ -142,12 +142,17 @@ void translator_tables_sync(struct translator *tr)
 	u64 high = cpu->tlb_generation[1] ^ tr->seen_upper;
 	u64 page_low = cpu->tlb_page_flushes[0] ^ tr->seen_page_flushes[0];
 	u64 page_high = cpu->tlb_page_flushes[1] ^ tr->seen_page_flushes[1];
+	bool smap;
 
 	vcpu->hot.tsc_plain = !vcpu->tsc_ratio &&
 			      (!(cpu->cr4 & CR4_TSD) || !cpu->cpl);
 	/* What AC opens to the kernel must not stay open without it. */
-	vcpu->hot.slots_fine = !(cpu->cr4 & CR4_SMAP) ||
-			       cpu->tlb != cpu->tlbs[TLB_SUPERVISOR_AC];
+	smap = cpu->cr4 & CR4_SMAP;
+	vcpu->hot.slots_fine_ac = !smap;
+	vcpu->hot.slots_fine = !smap || cpu->tlb != cpu->tlbs[TLB_SUPERVISOR_AC];
+	vcpu->hot.tlb_without_ac =
+		(u64)(uintptr_t)
+			cpu->tlbs[smap ? TLB_SUPERVISOR : TLB_SUPERVISOR_AC];
 	if (likely(!(low | high | page_low | page_high)))
 		return;
 	if (page_low)
@@ -545,24 +550,36 @@ static void table_serve(struct translator *tr, u32 table)
 	tr->table_cs[table] = key.cs;
 }
 
-static u64 entry_here(struct translator *tr)
+u64 entry_known(struct translator *tr)
 {
-	struct soft_vcpu *vcpu = tr->vcpu;
-	struct x86_cpu *cpu = &vcpu->cpu;
+	const struct x86_cpu *cpu = &tr->vcpu->cpu;
 	u32 table = table_now(cpu);
 	u64 rip = code_linear(cpu);
-	struct tr_jump *jump;
+	const struct tr_jump *jump;
+
+	if (tr->verify) /* nothing is linked, nor jumped to */
+		return 0;
+	table_serve(tr, table);
+	jump = jump_of(tr->vcpu, table, rip);
+	return jump->key == (rip ^ tr->key[table]) ? jump->code : 0;
+}
+
+static u64 entry_here(struct translator *tr)
+{
+	struct x86_cpu *cpu = &tr->vcpu->cpu;
+	u32 table = table_now(cpu);
+	u64 rip = code_linear(cpu), known;
 	struct tr_unit *unit;
 
+	known = tr->link_from ? 0 : entry_known(tr);
+	if (known)
+		return known;
 	table_serve(tr, table);
-	jump = jump_of(vcpu, table, rip);
-	if (!tr->link_from && !tr->verify && jump->key == (rip ^ tr->key[table]))
-		return jump->code;
 	unit = unit_here(tr, 0);
 	if (!unit)
 		return 0;
 	tr->entered = unit;
-	if (tr->verify) /* neither linked nor jumped to */
+	if (tr->verify)
 		return executable(tr, unit->entry_saved);
 	if (tr->link_from && !tr->link_from->to && !unit->host2 &&
 	    ((unit->host ^ tr->link_from->from->host) & ~4095ull) == 0)

@@ -148,6 +148,32 @@ static void push_memory(struct making *m, const struct insn *in)
 	emit_store(&m->e, top, host);
 }
 
+/* From its parts: those that hot.flags has, and x86_cpu's. */
+static void pushf(struct making *m)
+{
+	const s32 elsewhere = RFLAGS_ARITH | RFLAGS_VM | RFLAGS_RF;
+	struct emit *e = &m->e;
+	struct place top;
+	u8 sum, part;
+
+	flags_want_saved(m);
+	top = access_stack(m, -8, 8, true);
+	flags_destroyed(m);
+	sum = scratch_pick(m);
+	scratch_pin(m, sum);
+	part = scratch_pick(m);
+	emit_movzx8(e, part, IN_GS(HOT_AT(flags)));
+	emit_shift_imm(e, 4, part, 11); /* OF */
+	emit_movzx8(e, sum, IN_GS(HOT_AT(flags) + 1));
+	emit_op32(e, 0x0b, sum, IN_REG(part));
+	emit_load(e, part, IN_GS(CPU_AT(rflags)));
+	emit_alu_imm(e, 4, IN_REG(part), ~elsewhere);
+	emit_op(e, 0x0b, sum, IN_REG(part));
+	map_here(m);
+	emit_store(e, top, sum);
+	sp_move(m, -8);
+}
+
 static bool push(struct making *m, const struct insn *in)
 {
 	const struct insn_row *row = &insn_rows[in->row];
@@ -170,9 +196,16 @@ static bool pop(struct making *m, const struct insn *in)
 	struct place top;
 	u8 host;
 
-	if ((in->flags & INSN_MEM) || reg == RSP)
+	if (in->flags & INSN_MEM)
 		return false;
 	top = access_stack(m, 0, 8, false);
+	if (reg == RSP) {
+		map_here(m);
+		emit_load(&m->e, R_SP, top);
+		m->lag = 0;
+		m->sp_known = false;
+		return true;
+	}
 	host = gpr_new(m, reg);
 	map_here(m);
 	emit_load(&m->e, host, top);
@@ -322,6 +355,11 @@ bool flow_insn(struct making *m, const struct tr_insn *t)
 		return t->in.op_size == 3 && push(m, &t->in);
 	case INSN_POP:
 		return t->in.op_size == 3 && pop(m, &t->in);
+	case INSN_PUSHF:
+		if (t->in.op_size != 3)
+			return false;
+		pushf(m);
+		return true;
 	case INSN_LEAVE:
 		if (t->in.op_size != 3)
 			return false;

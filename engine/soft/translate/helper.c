@@ -18,36 +18,11 @@
 /* More than a unit can move the stack pointer. */
 #define STACK_EDGE (1u << 20)
 
-/* RDTSC where nothing stands in its way: TSD, another frequency. */
-static void rdtsc(struct making *m)
-{
-	struct emit *e = &m->e;
-	u8 *field;
-
-	flags_make_way(m);
-	emit_alu_imm(e, 7, IN_GS(HOT_AT(tsc_plain)), 0);
-	field = emit_jcc(e, 4);
-	cold_add(m, (struct cold){.kind = COLD_TIER0, .from = field});
-	emit_byte(e, 0x0f);
-	emit_byte(e, 0x31);
-	emit_shift64_imm(e, 4, H_RDX, 32);
-	emit_op(e, 0x0b, H_RAX, IN_REG(H_RDX));
-	emit_op(e, 0x03, H_RAX, IN_GS(VCPU_AT(tsc_offset)));
-	emit_load(e, H_RDX, IN_REG(H_RAX));
-	emit_shift64_imm(e, 5, H_RDX, 32);
-	emit_op32(e, 0x8b, H_RAX, IN_REG(H_RAX));
-}
-
 /* Calls the handler of one instruction; it returns here or leaves the unit. */
 void helper_insn(struct making *m, const struct tr_insn *t)
 {
 	struct insn *in;
 
-	if (t->in.id == INSN_RDTSC && !m->tr->verify &&
-	    x86_has(&m->tr->vcpu->cpu, FEAT_TSC)) {
-		rdtsc(m);
-		return;
-	}
 	in = meta_alloc(m->tr, sizeof(*in));
 	/* STI's shadow is over the next instruction, which must be here. */
 	if (!in || (t->in.id == INSN_STI && m->at == m->count - 1)) {
@@ -63,7 +38,9 @@ void helper_insn(struct making *m, const struct tr_insn *t)
 	scratch_forget(m);
 	emit_rip_of(m, R_TMP, t->offset + t->in.len);
 	emit_mov_imm(&m->e, R_ADDR, (u64)(uintptr_t)in);
-	emit_fix(emit_call(&m->e), m->tr->stub_helper);
+	emit_fix(emit_call(&m->e), translator_goes_on(&t->in)
+					   ? m->tr->stub_helper
+					   : m->tr->stub_transfer);
 	/* Slots may have been emptied: nothing that was checked holds. */
 	m->flags_at = FLAGS_SAVED;
 	m->stack_shared = false;
@@ -87,15 +64,10 @@ static void shadow_skip(struct x86_cpu *cpu, const struct insn *in)
 	x86_mode_update(cpu);
 }
 
-/* 0: the unit goes on. Otherwise helper_result tells what happened. */
-int translator_helper(struct soft_vcpu *vcpu, const struct insn *in)
+static int handler_run(struct soft_vcpu *vcpu, const struct insn *in)
 {
 	struct x86_cpu *cpu = &vcpu->cpu;
-	struct translator *tr = vcpu->translator;
-	u32 attr = insn_rows[in->row].attr, mode = cpu->block_mode;
-	u32 whole = small_loads_segment(in) ? mode_now(cpu) : 0;
-	u64 next = RIP(cpu);
-	bool calm;
+	u32 attr = insn_rows[in->row].attr;
 	int rc;
 
 	vcpu->hot.fill_pc = 0; /* a hole in memory is this handler's from here */
@@ -108,23 +80,75 @@ int translator_helper(struct soft_vcpu *vcpu, const struct insn *in)
 		RIP(cpu) += in->len;
 		rc = in->exec(cpu, in);
 	}
-	calm = translator_undisturbed(vcpu);
-	if (calm && rc == X86_END && !cpu->stop && !tr->dropped)
-		shadow_skip(cpu, in);
-	if ((rc == X86_OK || rc == X86_END) && !cpu->stop && RIP(cpu) == next &&
-	    cpu->block_mode == mode && (!whole || mode_now(cpu) == whole) &&
-	    translatable(tr) && !tr->dropped && translator_goes_on(in) && calm) {
-		translator_tables_sync(tr);
-		vcpu->hot.flags = flags_word(cpu->rflags);
-		return 0;
-	}
+	return rc;
+}
+
+/* All is done, nobody waits, and what runs next may be translated. */
+static bool handler_done(const struct translator *tr, int rc)
+{
+	const struct soft_vcpu *vcpu = tr->vcpu;
+
+	return (rc == X86_OK || rc == X86_END || rc == X86_BRANCH) &&
+	       !vcpu->cpu.stop && !tr->dropped && translatable(tr) &&
+	       translator_undisturbed(vcpu);
+}
+
+/* The loop in enter.c must see to it. */
+static void handler_leaves(struct translator *tr, const struct insn *in, int rc)
+{
+	struct x86_cpu *cpu = &tr->vcpu->cpu;
+
 	if (rc == X86_FAULT || rc == X86_NEED || rc == X86_EXIT ||
 	    rc == X86_UNHANDLED) {
 		if (rc != X86_FAULT || !cpu->exception.trap)
 			RIP(cpu) -= in->len;
 	}
 	tr->helper_result = rc;
+}
+
+/* 0: the unit goes on. Otherwise helper_result tells what happened. */
+int translator_helper(struct soft_vcpu *vcpu, const struct insn *in)
+{
+	struct x86_cpu *cpu = &vcpu->cpu;
+	struct translator *tr = vcpu->translator;
+	u32 mode = cpu->block_mode;
+	u32 whole = small_loads_segment(in) ? mode_now(cpu) : 0;
+	u64 next = RIP(cpu);
+	int rc = handler_run(vcpu, in);
+
+	if (rc == X86_END && !cpu->stop && !tr->dropped &&
+	    translator_undisturbed(vcpu))
+		shadow_skip(cpu, in);
+	if (rc != X86_BRANCH && handler_done(tr, rc) && RIP(cpu) == next &&
+	    cpu->block_mode == mode && (!whole || mode_now(cpu) == whole)) {
+		translator_tables_sync(tr);
+		vcpu->hot.flags = flags_word(cpu->rflags);
+		return 0;
+	}
+	handler_leaves(tr, in, rc);
 	return 1;
+}
+
+/* The same for an instruction that ends its unit: where to go on, if there is
+ * code for it at once. 0: the loop in enter.c must find out. */
+u64 translator_transfer(struct soft_vcpu *vcpu, const struct insn *in)
+{
+	struct x86_cpu *cpu = &vcpu->cpu;
+	struct translator *tr = vcpu->translator;
+	int rc = handler_run(vcpu, in);
+	u64 entry = 0;
+
+	if (handler_done(tr, rc) && !tr->options.flush_every) {
+		translator_tables_sync(tr);
+		entry = entry_known(tr);
+	}
+	if (entry) {
+		vcpu->hot.flags = flags_word(cpu->rflags);
+		vcpu->hot.code_page = code_linear(cpu) & ~0xfffull;
+		return entry;
+	}
+	handler_leaves(tr, in, rc);
+	return 0;
 }
 
 /* Instructions after which a unit may go on, if nothing else forbids it. */

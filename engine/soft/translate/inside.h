@@ -182,9 +182,9 @@ struct translator {
 	/* Generated once: executable addresses. */
 	u8 *enter_code;		/* (entry) -> enum exit_reason */
 	u8 *stub_miss[2][2][2]; /* [table][write][strict]; writable view */
-	u8 *stub_helper, *stub_indirect, *stub_direct_host, *stub_direct_saved,
-		*stub_tier0_host, *stub_tier0_saved, *stub_stack[2], *stub_fpu,
-		*stub_fault, *leave;
+	u8 *stub_helper, *stub_transfer, *stub_indirect, *stub_direct_host,
+		*stub_direct_saved, *stub_tier0_host, *stub_tier0_saved,
+		*stub_stack[2], *stub_fpu, *stub_fault, *leave;
 };
 
 static inline u64 executable(const struct translator *tr, const u8 *code)
@@ -389,7 +389,12 @@ bool access_is_simple(const struct insn *in);
 struct place access_place(struct making *m, const struct insn *in, u32 bytes,
 			  bool write);
 struct place access_stack(struct making *m, s32 relative, u32 bytes, bool write);
+/* The operand at the address in `host`, which lacks its segment; its place is R14
+ * alone. */
+struct place access_linear(struct making *m, const struct insn *in, u8 host,
+			   u32 bytes, bool write, bool locked);
 struct place access_in_one(struct making *m, struct place p);
+void access_locked(struct making *m, u32 bytes);
 
 /* plan.c */
 void plan(struct making *m);
@@ -446,6 +451,14 @@ static inline bool code_floats(const struct x86_cpu *cpu)
 {
 	return cpu->cpl == 3 && !code_keyed(cpu);
 }
+
+/* enter.c: where code for RIP begins, if the table of jumps has it; else 0. */
+u64 entry_known(struct translator *tr);
+
+/* inline.c. False: not this one, or not here. */
+bool inline_insn(struct making *m, const struct tr_insn *t);
+bool inline_is_plain(const struct insn *in);
+
 /* helper.c */
 void helper_insn(struct making *m, const struct tr_insn *t);
 void flags_load(struct soft_vcpu *vcpu, u64 ax);
@@ -457,6 +470,7 @@ bool translator_goes_on(const struct insn *in);
 bool translator_needs_fpu(const struct insn *in);
 void translator_tables_sync(struct translator *tr);
 int translator_helper(struct soft_vcpu *vcpu, const struct insn *in);
+u64 translator_transfer(struct soft_vcpu *vcpu, const struct insn *in);
 u64 translator_fill(struct soft_vcpu *vcpu, u64 address, u64 size, u64 how);
 u64 translator_fpu_load(struct soft_vcpu *vcpu);
 u64 translator_stack_miss(struct soft_vcpu *vcpu, u64 low, u64 bytes, u64 unit);

@@ -167,7 +167,7 @@ static bool finish(struct making *m)
 /* False: the unit ends with this instruction. */
 static bool write_insn(struct making *m, const struct tr_insn *t)
 {
-	if (flow_insn(m, t) || copy_insn(m, t))
+	if (flow_insn(m, t) || copy_insn(m, t) || inline_insn(m, t))
 		return true;
 	helper_insn(m, t);
 	return translator_goes_on(&t->in);

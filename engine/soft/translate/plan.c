@@ -29,6 +29,7 @@ static u32 gprs_implied(const struct insn *in)
 	case INSN_LAHF:
 		return BIT(RAX) | BIT(RDX);
 	case INSN_PUSH:
+	case INSN_PUSHF:
 	case INSN_POP:
 	case INSN_CALL_REL:
 	case INSN_CALL_NEAR:
@@ -47,6 +48,8 @@ static u32 gprs_implied(const struct insn *in)
 	default:
 		break;
 	}
+	if (inline_is_plain(in))
+		return 0;
 	if (!(row->attr & ROW_COPYABLE) && !small_copies(in))
 		return ALL_GPRS;
 	for (u32 i = 0; i < ARRAY_SIZE(row->op); i++)
@@ -107,6 +110,7 @@ static bool plan_insn(const struct making *m, struct stack_plan *p,
 	p->left |= row->attr & ROW_BRANCH ? true : false;
 	switch (in->id) {
 	case INSN_PUSH:
+	case INSN_PUSHF:
 	case INSN_CALL_REL:
 	case INSN_CALL_NEAR:
 		if (1 << in->op_size != p->word)

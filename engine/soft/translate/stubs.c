@@ -349,26 +349,44 @@ static void make_miss(struct translator *tr, struct emit *e, u32 table,
 	fail(tr, e, 8, strict ? EXIT_SPAN : EXIT_FAULT);
 }
 
-static void make_helper(struct translator *tr, struct emit *e)
+/* R13: RIP behind the instruction that R14 points to. */
+static void handler_call(struct translator *tr, struct emit *e,
+			 const void *function)
 {
-	u8 *out;
-
-	tr->stub_helper = e->at;
 	registers_store(e);
 	emit_store(e, IN_GS(GPR_AT(GPR_RIP)), R_TMP);
 	emit_alu_imm(e, 5, IN_REG(H_RSP), 8);
 	emit_mov_imm(e, H_RDI, (u64)(uintptr_t)tr->vcpu);
 	emit_load(e, H_RSI, IN_REG(R_ADDR));
-	call_c(e, (const void *)translator_helper);
+	call_c(e, function);
 	emit_alu_imm(e, 0, IN_REG(H_RSP), 8);
+}
+
+static void make_helper(struct translator *tr, struct emit *e)
+{
+	u8 *out, *none;
+
+	tr->stub_helper = e->at;
+	handler_call(tr, e, (const void *)translator_helper);
 	emit_op32(e, 0x85, H_RAX, IN_REG(H_RAX));
 	out = emit_jcc(e, 5);
 	registers_load(e);
 	ret(e, 0);
 	emit_fix(out, e->at);
 	emit_alu_imm(e, 0, IN_REG(H_RSP), 8);
+	out = e->at;
 	emit_mov_imm(e, H_RAX, EXIT_HELPER);
 	emit_fix(emit_jmp(e), tr->leave);
+
+	tr->stub_transfer = e->at; /* never returns */
+	handler_call(tr, e, (const void *)translator_transfer);
+	emit_alu_imm(e, 0, IN_REG(H_RSP), 8);
+	emit_op(e, 0x85, H_RAX, IN_REG(H_RAX));
+	none = emit_jcc(e, 4);
+	emit_load(e, R_TMP, IN_REG(H_RAX));
+	registers_load(e);
+	emit_jmp_place(e, IN_REG(R_TMP));
+	emit_fix(none, out);
 }
 
 static void make_fpu(struct translator *tr, struct emit *e)

@@ -84,7 +84,9 @@ struct tr_hot {
 	u64 tsc_plain;	  /* RDTSC is the host's counter and an offset */
 	u64 fpu_live;	  /* the host's vector unit holds the guest's state */
 	u64 slots_fine;	  /* TR_SYSTEM's slots may take what the TLB has */
-	u64 low_used;	  /* ... and have pages of the lower half */
+	u64 slots_fine_ac;  /* ... when AC is set */
+	u64 tlb_without_ac; /* x86_cpu.tlb when it is not; CPL 0 */
+	u64 low_used;	    /* ... and have pages of the lower half */
 	struct tr_slot stack[2];
 	/* TR_USER's slots that are not empty, GS-relative. */
 	u32 touched[TR_TOUCHED];

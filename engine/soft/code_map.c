@@ -20,6 +20,8 @@
 struct code_map {
 	struct mutex lock;
 	u16 *region[REGIONS]; /* owned; set once, under the lock */
+	u32 first, end;	      /* of those that are set; most of the rest was
+			       * never touched, not even by the kernel */
 };
 
 int code_map_create(struct code_map **ret)
@@ -28,6 +30,7 @@ int code_map_create(struct code_map **ret)
 
 	if (!map)
 		return trace_err(-ENOMEM);
+	map->first = REGIONS;
 	mutex_init(&map->lock);
 	*ret = map;
 	return 0;
@@ -37,7 +40,7 @@ void code_map_free(struct code_map *map)
 {
 	if (!map)
 		return;
-	for (u32 i = 0; i < REGIONS; i++)
+	for (u32 i = map->first; i < map->end; i++)
 		free(map->region[i]);
 	mutex_release(&map->lock);
 	free(map);
@@ -67,6 +70,8 @@ static u16 *entry_make(struct code_map *map, u64 host_page)
 	if (!*region) {
 		made = calloc(REGION_PAGES, sizeof(*made));
 		__atomic_store_n(region, made, __ATOMIC_RELEASE);
+		map->first = MIN(map->first, (u32)(region - map->region));
+		map->end = MAX(map->end, (u32)(region - map->region) + 1);
 	}
 	mutex_unlock(&map->lock);
 	return entry_find(map, host_page);

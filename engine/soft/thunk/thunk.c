@@ -107,15 +107,44 @@ bool thunk_host_has(enum insn_feature feature)
 	return true;
 }
 
-static const void *entry_find(const struct insn_row *row, u8 form)
+/* What is looked up for hundreds of rows: thunks by opcode, and what this host
+ * has. CPUID is not cheap where this host is a virtual machine itself. */
+struct fill {
+	u16 first[256]; /* number of an entry, counted from 1; 0: none */
+	u16 *next;	/* owned; likewise */
+	bool has[FEAT_COUNT];
+};
+
+static bool fill_begin(struct fill *f)
+{
+	u32 count = (u32)(thunk_entries_end - thunk_entries);
+
+	*f = (struct fill){.next = calloc(count + 1, sizeof(*f->next))};
+	if (!f->next)
+		return false;
+	for (u32 i = count; i > 0; i--) {
+		u8 opcode = thunk_entries[i - 1].opcode;
+
+		f->next[i] = f->first[opcode];
+		f->first[opcode] = (u16)i;
+	}
+	for (u32 i = 0; i < FEAT_COUNT; i++)
+		f->has[i] = thunk_host_has((enum insn_feature)i);
+	return true;
+}
+
+static const void *entry_find(const struct fill *f, const struct insn_row *row,
+			      u8 form)
 {
 	u8 map_prefix = (u8)(row->map | row->prefix << 4);
 
-	for (const struct thunk_entry *e = thunk_entries; e < thunk_entries_end;
-	     e++)
-		if (e->opcode == row->opcode && e->map_prefix == map_prefix &&
-		    e->ext == row->ext && (e->form & ~FORM_IMM) == form)
+	for (u32 i = f->first[row->opcode]; i; i = f->next[i]) {
+		const struct thunk_entry *e = &thunk_entries[i - 1];
+
+		if (e->map_prefix == map_prefix && e->ext == row->ext &&
+		    (e->form & ~FORM_IMM) == form)
 			return thunk_code + e->offset;
+	}
 	return NULL;
 }
 
@@ -123,7 +152,8 @@ static const void *entry_find(const struct insn_row *row, u8 form)
  * The thunk for one W and L: the very form, else the one that ignores W, or L,
  * where the row does.
  */
-static const void *row_thunk(const struct insn_row *row, bool w, bool l)
+static const void *row_thunk(const struct fill *f, const struct insn_row *row,
+			     bool w, bool l)
 {
 	bool vex = row->space == SPACE_VEX;
 	bool w_fixed = row->attr & (ROW_VEX_W0 | ROW_VEX_W1);
@@ -136,39 +166,44 @@ static const void *row_thunk(const struct insn_row *row, bool w, bool l)
 
 		if ((w_fixed && drop & 1) || (l_fixed && drop & 2))
 			continue;
-		found = entry_find(row, (u8)((vex ? FORM_VEX : 0) |
-					     (use_w ? FORM_W : 0) |
-					     (use_l ? FORM_L : 0)));
+		found = entry_find(f, row,
+				   (u8)((vex ? FORM_VEX : 0) |
+					(use_w ? FORM_W : 0) |
+					(use_l ? FORM_L : 0)));
 		if (found)
 			return found;
 	}
 	return NULL;
 }
 
-static void row_fill(const struct insn_row *row, const void *ret_thunk[4])
+static void row_fill(const struct fill *f, const struct insn_row *row,
+		     const void *ret_thunk[4])
 {
-	bool usable = row->space != SPACE_VEX || thunk_host_has(FEAT_AVX);
+	bool usable = row->space != SPACE_VEX || f->has[FEAT_AVX];
 
-	if (!usable || !thunk_host_has((enum insn_feature)row->feature))
+	if (!usable || !f->has[row->feature])
 		return;
 	for (u32 form = 0; form < 4; form++)
-		ret_thunk[form] = row_thunk(row, form & 2, form & 1);
+		ret_thunk[form] = row_thunk(f, row, form & 2, form & 1);
 }
 
 int thunk_host_create(struct fpu_host **ret_host)
 {
 	struct fpu_host *host = calloc(1, sizeof(*host));
+	struct fill fill;
 
 	if (!host)
 		return -ENOMEM;
 	host->thunk = calloc(insn_row_count, sizeof(*host->thunk));
-	if (!host->thunk) {
+	if (!host->thunk || !fill_begin(&fill)) {
+		free(host->thunk);
 		free(host);
 		return -ENOMEM;
 	}
 	for (u32 i = 0; i < insn_row_count; i++)
 		if (insn_rows[i].attr & (ROW_VEC | ROW_MMX))
-			row_fill(&insn_rows[i], host->thunk[i]);
+			row_fill(&fill, &insn_rows[i], host->thunk[i]);
+	free(fill.next);
 	host->sse = thunk_sse;
 	host->sse_fp = thunk_sse_fp;
 	host->vex128 = thunk_vex128;

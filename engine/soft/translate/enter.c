@@ -217,14 +217,13 @@ bool translatable(const struct translator *tr)
 	return !cpu->single_step && cpu->tlb != cpu->tlbs[TLB_ALIGN];
 }
 
-static bool hot_enough(struct translator *tr, u64 host)
-{
-	u8 *heat = &tr->heat[(host * 0x9e3779b97f4a7c15u) >> (64 - HEAT_BITS)];
+#define HEAT_MADE 0xff
 
-	if (++*heat < tr->options.threshold)
-		return false;
-	*heat = 0;
-	return true;
+/* Code at `host` is about to run: how often it did, or that it has a unit, if
+ * it was not dropped since. What shares its hash shares the count. */
+static u8 *heat_of(struct translator *tr, u64 host)
+{
+	return &tr->heat[(host * 0x9e3779b97f4a7c15u) >> (64 - HEAT_BITS)];
 }
 
 /* The host's page behind the one at RIP; NULL: RIP is far from its edge, or it
@@ -280,7 +279,8 @@ static struct tr_unit *unit_here(struct translator *tr, u32 extra_mode)
 	u64 rip = code_linear(cpu);
 	struct unit_key key;
 	struct tr_unit *unit;
-	u8 *host;
+	u8 *host, *heat;
+	bool made;
 
 	if (RIP(cpu) > cpu->seg[SEG_CS].limit && cpu->code != CODE_64)
 		return NULL;
@@ -292,13 +292,21 @@ static struct tr_unit *unit_here(struct translator *tr, u32 extra_mode)
 	}
 	if (tlb_fetch(cpu, rip, &host))
 		return NULL;
+	/* Most of what comes here is cold, and this is all that it costs. */
+	heat = heat_of(tr, (u64)(uintptr_t)host);
+	made = extra_mode || *heat == HEAT_MADE;
+	if (!made && ++*heat < tr->options.threshold)
+		return NULL;
 	(void)page_verify(tr, (u64)(uintptr_t)host & ~4095ull);
 	key = key_now(cpu, (u64)(uintptr_t)host, extra_mode);
 	unit = unit_find(tr, &key);
+	*heat = HEAT_MADE;
 	if (unit)
 		return !unit->host2 || crosser_holds(tr, unit) ? unit : NULL;
-	if (!extra_mode && !hot_enough(tr, (u64)(uintptr_t)host))
+	if (made && !extra_mode) {
+		*heat = 1;
 		return NULL;
+	}
 	return unit_new(tr, &key);
 }
 
@@ -557,11 +565,10 @@ u64 entry_known(struct translator *tr)
 	u64 rip = code_linear(cpu);
 	const struct tr_jump *jump;
 
-	if (tr->verify) /* nothing is linked, nor jumped to */
-		return 0;
 	table_serve(tr, table);
 	jump = jump_of(tr->vcpu, table, rip);
-	return jump->key == (rip ^ tr->key[table]) ? jump->code : 0;
+	return !tr->verify && jump->key == (rip ^ tr->key[table]) ? jump->code
+								  : 0;
 }
 
 static u64 entry_here(struct translator *tr)
@@ -571,10 +578,9 @@ static u64 entry_here(struct translator *tr)
 	u64 rip = code_linear(cpu), known;
 	struct tr_unit *unit;
 
-	known = tr->link_from ? 0 : entry_known(tr);
-	if (known)
+	known = entry_known(tr);
+	if (known && !tr->link_from)
 		return known;
-	table_serve(tr, table);
 	unit = unit_here(tr, 0);
 	if (!unit)
 		return 0;
@@ -626,14 +632,14 @@ int translator_step(struct translator *tr)
 
 		flush_stress(tr);
 		entry = entry_next(tr);
-		/* What was there before has been served: one step is made. */
-		if (!nobody_waits(tr) && !first)
-			return X86_OK;
-		first = false;
 		if (!entry) {
 			translator_fpu_sync(vcpu);
 			return soft_block_step(vcpu);
 		}
+		/* What was there before has been served: one step is made. */
+		if (!nobody_waits(tr) && !first)
+			return X86_OK;
+		first = false;
 		rc = tr->verify ? enter_verified(tr, tr->entered)
 				: enter(tr, entry);
 	}

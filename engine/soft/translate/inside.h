@@ -27,7 +27,7 @@
 #define HASH_BITS	  16
 #define PAGE_HASH_BITS	  12
 #define THRESHOLD	  12
-#define HEAT_BITS	  14
+#define HEAT_BITS	  17
 #define JUMP_PAGE_WORDS	  64
 
 /* GS-relative places. */

@@ -246,13 +246,21 @@ static bool bounce(struct soft_vcpu *vcpu, u64 address, u32 size)
 	return true;
 }
 
+/* The code that asked for memory goes on with the vector state it had loaded. A
+ * walk that stopped the other vCPUs has put that away. */
+static void fpu_back(struct soft_vcpu *vcpu, u64 live)
+{
+	if (unlikely(live && !vcpu->hot.fpu_live))
+		(void)translator_fpu_load(vcpu); /* it could be before */
+}
+
 /*
  * A slot and the TLB do not have this address. FILL_FAILED: tier 0 must make
  * the access.
  */
 u64 translator_fill(struct soft_vcpu *vcpu, u64 address, u64 size, u64 how)
 {
-	u64 rc = FILL_FAILED;
+	u64 rc = FILL_FAILED, live = vcpu->hot.fpu_live;
 	const u8 *host;
 
 	if ((address & 4095) + size <= 4096) {
@@ -267,6 +275,7 @@ u64 translator_fill(struct soft_vcpu *vcpu, u64 address, u64 size, u64 how)
 			rc = FILL_ELSEWHERE;
 	}
 	vcpu->hot.fill_pc = 0; /* no more guest memory is touched */
+	fpu_back(vcpu, live);
 	return rc;
 }
 
@@ -281,6 +290,7 @@ u64 translator_stack_miss(struct soft_vcpu *vcpu, u64 low, u64 bytes, u64 unit)
 	const struct tr_unit *asking = (void *)(tr->meta + unit);
 	const struct tr_unit *plain = asking->plain;
 	u64 otherwise = plain ? executable(tr, plain->entry_saved) : 0;
+	u64 live = vcpu->hot.fpu_live;
 	const u8 *host;
 	u32 table = vcpu->cpu.cpl == 3 ? TR_USER : TR_SYSTEM;
 
@@ -301,6 +311,7 @@ u64 translator_stack_miss(struct soft_vcpu *vcpu, u64 low, u64 bytes, u64 unit)
 		return otherwise;
 	host = reachable(vcpu, low, 1, true);
 	vcpu->hot.fill_pc = 0;
+	fpu_back(vcpu, live);
 	if (!host)
 		return tr->dropped ? 0 : otherwise;
 	vcpu->hot.stack[table] = (struct tr_slot){

@@ -165,6 +165,25 @@ bool inline_is_plain(const struct insn *in)
 	return in->id == INSN_SWAPGS || in->id == INSN_CLI || in->id == INSN_STI;
 }
 
+/* Neither this nor tier 0, to which it may go, reads or writes a flag of
+ * arithmetic. */
+bool inline_is_flagless(const struct insn *in)
+{
+	switch (in->id) {
+	case INSN_SWAPGS:
+	case INSN_CLI:
+	case INSN_STI:
+	case INSN_CLAC:
+	case INSN_STAC:
+	case INSN_RDTSC:
+	case INSN_RDTSCP:
+	case INSN_MOV_FROM_SEG:
+		return true;
+	default:
+		return false;
+	}
+}
+
 bool inline_insn(struct making *m, const struct tr_insn *t)
 {
 	const struct x86_cpu *cpu = &m->tr->vcpu->cpu;

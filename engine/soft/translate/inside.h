@@ -458,6 +458,7 @@ u64 entry_known(struct translator *tr);
 /* inline.c. False: not this one, or not here. */
 bool inline_insn(struct making *m, const struct tr_insn *t);
 bool inline_is_plain(const struct insn *in);
+bool inline_is_flagless(const struct insn *in);
 
 /* helper.c */
 void helper_insn(struct making *m, const struct tr_insn *t);

@@ -97,6 +97,14 @@ static bool by_handler(const struct insn *in)
 	       !small_copies(in) && !(insn_rows[in->row].attr & ROW_COPYABLE);
 }
 
+/* All flags may be looked at there, or behind. */
+static bool shows_flags(const struct insn *in)
+{
+	return (insn_rows[in->row].attr & (ROW_BRANCH | ROW_END) ||
+		by_handler(in)) &&
+	       !inline_is_flagless(in);
+}
+
 /* Of a branch: is its target simply so far behind it? */
 static bool is_whole(const struct making *m, const struct insn *in)
 {
@@ -126,8 +134,7 @@ static u16 flags_wanted_at(const struct making *m, const u8 *page, s64 offset)
 			continue;
 		}
 		wanted |= flags_read(&in) & unwritten;
-		if (insn_rows[in.row].attr & (ROW_BRANCH | ROW_END) ||
-		    by_handler(&in))
+		if (shows_flags(&in))
 			break;
 		unwritten &= (u16)~insn_rows[in.row].flags_written;
 	}
@@ -170,7 +177,7 @@ static void flags_trace(struct making *m, const u8 *page)
 		t->writes = row->flags_written & FLAG_ARITH;
 		t->reads = flags_read(&t->in);
 		t->live_at_target = FLAG_ARITH;
-		if (row->attr & (ROW_BRANCH | ROW_END) || by_handler(&t->in)) {
+		if (shows_flags(&t->in)) {
 			if (page)
 				t->live_at_target = flags_at_target(m, page, t);
 			if (!may_pass(&t->in))
@@ -178,7 +185,7 @@ static void flags_trace(struct making *m, const u8 *page)
 			live |= t->live_at_target;
 			t->writes = 0;
 		}
-		if (by_handler(&t->in))
+		if (by_handler(&t->in) && !inline_is_flagless(&t->in))
 			t->reads = FLAG_ARITH;
 		t->live = live;
 		live = (u16)((live & ~t->writes) | t->reads);

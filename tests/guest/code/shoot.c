@@ -272,6 +272,52 @@ static void test_dirty(void)
 	check_eq(lost, 0, "a hot store makes its page dirty again");
 }
 
+/* --- vector state under a walk that is disturbed over and over --- */
+
+/* RDI is the page, RSI a number: it comes back through XMM1 and the x87 stack,
+ * over a load from the page. RAX: twice the number. */
+extern const u8 carry[];
+__asm__(".pushsection .text.shoot\n"
+	"carry:\n"
+	"	push %rsi\n"
+	"	movq %rsi, %xmm1\n"
+	"	fildll (%rsp)\n"
+	"	mov (%rdi), %rax\n"
+	"	fistpll (%rsp)\n"
+	"	movq %xmm1, %rax\n"
+	"	pop %rsi\n"
+	"	add %rsi, %rax\n"
+	"	ret\n"
+	".popsection");
+
+static void carrier(u32 cpu)
+{
+	u64 n = 0;
+
+	(void)cpu;
+	write_cr4(read_cr4() | CR4_OSFXSR);
+	__asm__ volatile("fninit");
+	while (!done) {
+		for (u32 i = 0; i < 50; i++) {
+			invlpg((void *)VA_ONE);
+			n++;
+			wrong += call_code(carry, VA_ONE, n) != 2 * n;
+		}
+		beats++;
+	}
+}
+
+/* CPU 0 changes the entry all the time, never with A: hardly a walk can set it
+ * without help. */
+static void test_vectors(void)
+{
+	begin(carrier);
+	for (u32 n = 0; beats < 200 * hot_scale; n++)
+		*pte = (u64)pages[0] | PTE_ALL | (n & COUNTS) * COUNTER;
+	end();
+	check_eq(wrong, 0, "vector state over a walk that is disturbed");
+}
+
 void image_main(void)
 {
 	hot_init();
@@ -285,4 +331,5 @@ void image_main(void)
 	test_protection();
 	test_counter();
 	test_dirty();
+	test_vectors();
 }

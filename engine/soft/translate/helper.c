@@ -314,6 +314,7 @@ u64 translator_stack_miss(struct soft_vcpu *vcpu, u64 low, u64 bytes, u64 unit)
 	fpu_back(vcpu, live);
 	if (!host)
 		return tr->dropped ? 0 : otherwise;
+	vcpu->hot.stack_before[table] = vcpu->hot.stack[table];
 	vcpu->hot.stack[table] = (struct tr_slot){
 		.page = low & ~0xfffull, .delta = (u64)(uintptr_t)host - low};
 	return 1;

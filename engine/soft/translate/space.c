@@ -120,7 +120,7 @@ void slots_reset(struct translator *tr, u32 table)
 		sites_empty(hot->site_system[0], 2 * TR_SITES_SYSTEM);
 		hot->low_used = 0;
 	}
-	hot->stack[table] = empty_stack;
+	hot->stack[table] = hot->stack_before[table] = empty_stack;
 }
 
 void slots_create(struct translator *tr)
@@ -136,7 +136,8 @@ void slots_forget_writes(struct translator *tr)
 	struct tr_hot *hot = &tr->vcpu->hot;
 
 	sites_empty(hot->site_system[1], TR_SITES_SYSTEM);
-	hot->stack[TR_USER] = hot->stack[TR_SYSTEM] = empty_stack;
+	for (u32 table = 0; table < 2; table++)
+		hot->stack[table] = hot->stack_before[table] = empty_stack;
 	if (hot->touched_lost)
 		sites_empty(hot->site_user[1], TR_SITES_USER);
 	for (u32 i = 0; i < hot->touched_count; i++)
@@ -159,6 +160,8 @@ static void slots_flush_page(struct translator *tr, u32 table, u64 page)
 
 	if (hot->stack[table].page == page)
 		hot->stack[table] = empty_stack;
+	if (hot->stack_before[table].page == page)
+		hot->stack_before[table] = empty_stack;
 	if (table == TR_SYSTEM)
 		sites_flush_page(hot->site_system[0], 2 * TR_SITES_SYSTEM, page);
 	else if (hot->touched_lost) /* rather once than all at each flush */

@@ -408,12 +408,44 @@ static void make_fpu(struct translator *tr, struct emit *e)
 	fail(tr, e, 0, EXIT_FAULT);
 }
 
+/* A stack often lies in two pages: is it the one that was there before? Then
+ * they change places. Returns where to patch if not. */
+static u8 *stack_change(struct emit *e, u32 table)
+{
+	s32 slot = (s32)(table * sizeof(struct tr_slot)), words[2];
+	u8 *other;
+
+	words[0] = (s32)offsetof(struct tr_slot, page);
+	words[1] = (s32)offsetof(struct tr_slot, delta);
+	emit_load(e, R_TMP, IN_MEMORY(H_RSP, 16));
+	emit_op(e, 0x03, R_TMP, IN_REG(R_SP));
+	emit_op(e, 0x2b, R_TMP, IN_GS(HOT_AT(stack_before) + slot));
+	emit_mov_imm(e, R_ADDR, 4096);
+	emit_op(e, 0x2b, R_ADDR, IN_MEMORY(H_RSP, 8));
+	emit_op(e, 0x3b, R_TMP, IN_REG(R_ADDR));
+	other = emit_jcc(e, 7); /* ja */
+	for (u32 i = 0; i < ARRAY_SIZE(words); i++) {
+		struct place now = IN_GS(HOT_AT(stack) + slot + words[i]),
+			     before = IN_GS(HOT_AT(stack_before) + slot +
+					    words[i]);
+
+		emit_load(e, R_TMP, now);
+		emit_load(e, R_ADDR, before);
+		emit_store(e, now, R_ADDR);
+		emit_store(e, before, R_TMP);
+	}
+	ret(e, 24);
+	return other;
+}
+
 /* Pushed: the unit, the lowest offset from RSP, and how many bytes. */
 static void make_stack(struct translator *tr, struct emit *e, u32 table)
 {
-	u8 *failed, *again;
+	u8 *failed, *again, *other;
 
 	tr->stub_stack[table] = e->at;
+	other = stack_change(e, table);
+	emit_fix(other, e->at);
 	registers_store(e);
 	waits_here(e);
 	emit_mov_imm(e, H_RDI, (u64)(uintptr_t)tr->vcpu);

@@ -88,6 +88,7 @@ struct tr_hot {
 	u64 tlb_without_ac; /* x86_cpu.tlb when it is not; CPL 0 */
 	u64 low_used;	    /* ... and have pages of the lower half */
 	struct tr_slot stack[2];
+	struct tr_slot stack_before[2]; /* the page that gave way to it */
 	/* TR_USER's slots that are not empty, GS-relative. */
 	u32 touched[TR_TOUCHED];
 	u32 touched_count, touched_lost;

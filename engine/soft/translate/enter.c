@@ -632,14 +632,14 @@ int translator_step(struct translator *tr)
 
 		flush_stress(tr);
 		entry = entry_next(tr);
-		if (!entry) {
-			translator_fpu_sync(vcpu);
-			return soft_block_step(vcpu);
-		}
 		/* What was there before has been served: one step is made. */
 		if (!nobody_waits(tr) && !first)
 			return X86_OK;
 		first = false;
+		if (!entry) {
+			translator_fpu_sync(vcpu);
+			return soft_block_step(vcpu);
+		}
 		rc = tr->verify ? enter_verified(tr, tr->entered)
 				: enter(tr, entry);
 	}

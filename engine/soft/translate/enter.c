@@ -303,7 +303,7 @@ static struct tr_unit *unit_here(struct translator *tr, u32 extra_mode)
 	*heat = HEAT_MADE;
 	if (unit)
 		return !unit->host2 || crosser_holds(tr, unit) ? unit : NULL;
-	if (made && !extra_mode) {
+	if (made && !extra_mode) { /* dropped, or the mark is another's */
 		*heat = 1;
 		return NULL;
 	}
@@ -585,7 +585,7 @@ static u64 entry_here(struct translator *tr)
 	if (!unit)
 		return 0;
 	tr->entered = unit;
-	if (tr->verify)
+	if (tr->verify) /* neither linked nor jumped to */
 		return executable(tr, unit->entry_saved);
 	if (tr->link_from && !tr->link_from->to && !unit->host2 &&
 	    ((unit->host ^ tr->link_from->from->host) & ~4095ull) == 0)
@@ -632,7 +632,12 @@ int translator_step(struct translator *tr)
 
 		flush_stress(tr);
 		entry = entry_next(tr);
-		/* What was there before has been served: one step is made. */
+		/*
+		 * What was there before has been served: one step is made.
+		 * Before a second one it is asked again, for tier 0 as well: an
+		 * interrupt that IF has just let in would be shut out again
+		 * where that step is an INT3, each time anew.
+		 */
 		if (!nobody_waits(tr) && !first)
 			return X86_OK;
 		first = false;

@@ -18,19 +18,26 @@
 /* More than a unit can move the stack pointer. */
 #define STACK_EDGE (1u << 20)
 
+/* STI's shadow is over the next instruction: is it in the unit? Then it is given
+ * no way out but tier 0, which runs it at once. */
+bool helper_keeps_shadow(struct making *m)
+{
+	if (m->at == m->count - 1)
+		return false;
+	m->insn[m->at + 1].span_shared = false;
+	return true;
+}
+
 /* Calls the handler of one instruction; it returns here or leaves the unit. */
 void helper_insn(struct making *m, const struct tr_insn *t)
 {
 	struct insn *in;
 
 	in = meta_alloc(m->tr, sizeof(*in));
-	/* STI's shadow is over the next instruction, which must be here. */
-	if (!in || (t->in.id == INSN_STI && m->at == m->count - 1)) {
+	if (!in || (t->in.id == INSN_STI && !helper_keeps_shadow(m))) {
 		exit_tier0(m);
 		return;
 	}
-	if (t->in.id == INSN_STI)
-		m->insn[m->at + 1].span_shared = false;
 	*in = t->in;
 	flags_want_saved(m);
 	flags_destroyed(m);

@@ -52,17 +52,13 @@ static void cli(struct making *m)
 	emit_alu_imm(&m->e, 4, IN_GS(CPU_AT(rflags)), ~(s32)RFLAGS_IF);
 }
 
-/*
- * With nothing that waits. Its shadow is over the next instruction, which must
- * be in the unit: it has no way out but tier 0, which runs it at once.
- */
+/* With nothing that waits. */
 static bool sti(struct making *m)
 {
 	u8 *field;
 
-	if (m->at == m->count - 1)
+	if (!helper_keeps_shadow(m))
 		return false;
-	m->insn[m->at + 1].span_shared = false;
 	flags_make_way(m);
 	emit_alu_imm32(&m->e, 7, IN_GS(VCPU_AT(request)), 0);
 	field = emit_jcc(&m->e, 5);

@@ -462,6 +462,7 @@ bool inline_is_flagless(const struct insn *in);
 
 /* helper.c */
 void helper_insn(struct making *m, const struct tr_insn *t);
+bool helper_keeps_shadow(struct making *m);
 void flags_load(struct soft_vcpu *vcpu, u64 ax);
 u64 flags_word(u64 rflags);
 /* May translated code run in the state that the guest is in? */

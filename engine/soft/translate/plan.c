@@ -67,8 +67,6 @@ u32 plan_gprs_written(const struct insn *in)
 	return implied == ALL_GPRS ? implied : implied | copy_gprs_named(in);
 }
 
-#define SHARED_MAX 2048 /* bytes of stack under one check */
-
 struct stack_plan {
 	u8 seg;	  /* enum insn_seg of the stack */
 	s32 word; /* bytes of a PUSH */

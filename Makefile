@@ -83,10 +83,12 @@ PRELOAD := $(if $(filter asan tsan fuzz,$(MODE)),,\
 	$(if $(PRELOAD_SRC),$(OUT)/libkeel-kvm.so))
 TESTS := $(patsubst %.c,$(OUT)/test/%,$(TEST_SRC))
 # One thread has no races, and the thunks' tests enter guest code by jumps that
-# this sanitizer cannot follow. It makes a fork of vfork and delays signals.
+# this sanitizer cannot follow. It makes a fork of vfork and delays signals, and
+# has memory of its own where a stub's window would be.
 ifeq ($(MODE),tsan)
 TESTS := $(filter-out $(OUT)/test/engine/core/% $(OUT)/test/engine/soft/thunk/%\
-	$(addprefix $(OUT)/test/engine/preload/,process_test signals_test),\
+	$(addprefix $(OUT)/test/engine/preload/,process_test signals_test)\
+	$(OUT)/test/engine/soft/direct/stub_test,\
 	$(TESTS))
 endif
 FUZZERS := $(patsubst %.c,$(OUT)/%,$(FUZZ_SRC))

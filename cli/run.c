@@ -85,9 +85,9 @@ static const struct opt run_opts[] = {
 	 .arg = "OPTIONS",
 	 .kind = OPT_STRING,
 	 OPTION(soft),
-	 .help = "for tests of the software engine: tier=0|1, threshold=N, "
-		 "verify=N, cache=SIZE, kick, flush, flush=N, separated by "
-		 "commas"},
+	 .help = "for tests of the software engine: tier=0|1|3, promote=N, "
+		 "threshold=N, verify=N, cache=SIZE, kick, flush, flush=N, "
+		 "separated by commas"},
 	{.name = "serial",
 	 .arg = "WHERE",
 	 .kind = OPT_STRING,

@@ -91,7 +91,7 @@ struct engine_vm_ops {
 		struct engine_vm *vm,
 		const struct kvm_coalesced_mmio_zone *zone);
 	/*
-	 * The one call that is ours: guest memory [gpa, gpa+size) was written
+	 * Two calls are ours. This one: guest memory [gpa, gpa+size) was written
 	 * by somebody who is not a vcpu, and the guest is about to be told.
 	 * A size of 0 is a promise: from now on every such write is told, and
 	 * nothing is mapped behind a slot meanwhile; code need then not be
@@ -99,6 +99,15 @@ struct engine_vm_ops {
 	 * A way whose hardware is coherent does nothing.
 	 */
 	void (*memory_written)(struct engine_vm *vm, u64 gpa, u64 size);
+	/*
+	 * The other: the memory at [hva, hva+bytes), multiples of 4096, is a
+	 * shared mapping of this file from its start, and will be as long as
+	 * the VM lives. Slots may lie in it; other processes of a way's own may
+	 * then map their pages, too. Once, before the first vcpu; the way takes
+	 * a duplicate of `fd`. -EINVAL, -EBUSY: too late or again, -EMFILE.
+	 * With bytes of 0 it is only asked whether that is of use: 1 or 0.
+	 */
+	int (*memory_backing)(struct engine_vm *vm, u64 hva, u64 bytes, int fd);
 
 	int (*set_tss_addr)(struct engine_vm *vm, u64 address);
 	int (*set_identity_map_addr)(struct engine_vm *vm, u64 address);

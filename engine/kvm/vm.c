@@ -83,6 +83,16 @@ static void vm_memory_written(struct engine_vm *vm, u64 gpa, u64 size)
 	(void)size;
 }
 
+static int vm_memory_backing(struct engine_vm *vm, u64 hva, u64 bytes, int fd)
+{
+	/* The kernel maps what is there, whatever it is. */
+	(void)vm;
+	(void)hva;
+	(void)bytes;
+	(void)fd;
+	return 0;
+}
+
 static int vm_create_vcpu(struct engine_vm *base, u32 id,
 			  struct engine_vcpu **ret)
 {
@@ -117,6 +127,7 @@ static const struct engine_vm_ops vm_ops = {
 	.register_coalesced_mmio = vm_register_coalesced_mmio,
 	.unregister_coalesced_mmio = vm_unregister_coalesced_mmio,
 	.memory_written = vm_memory_written,
+	.memory_backing = vm_memory_backing,
 	.set_tss_addr = vm_set_tss_addr,
 	.set_identity_map_addr = vm_set_identity_map_addr,
 	.set_boot_cpu_id = vm_set_boot_cpu_id,

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "engine/soft/direct/direct.h"
 #include "engine/soft/translate/translate.h"
 
 #define REGION_SHIFT 30
@@ -15,11 +16,12 @@
 #define PAGE_ASKS    0x7f80u /* how often it was refused since then */
 #define ASK	     0x80u
 #define WRITES_MAX   100
-#define WRITES_AGAIN 75 /* from where it counts after many refusals */
+#define WRITES_AGAIN 75	      /* from where it counts after many refusals */
+#define OPEN	     0x10000u /* how often a stub may write it, in what is above */
 
 struct code_map {
 	struct mutex lock;
-	u16 *region[REGIONS]; /* owned; set once, under the lock */
+	u32 *region[REGIONS]; /* owned; set once, under the lock */
 	u32 first, end;	      /* of those that are set; most of the rest was
 			       * never touched, not even by the kernel */
 };
@@ -47,9 +49,9 @@ void code_map_free(struct code_map *map)
 }
 
 /* The page's entry; NULL: there is none yet. */
-static u16 *entry_find(struct code_map *map, u64 host_page)
+static u32 *entry_find(struct code_map *map, u64 host_page)
 {
-	u16 *region;
+	u32 *region;
 
 	if (host_page >> 47)
 		return NULL;
@@ -59,9 +61,9 @@ static u16 *entry_find(struct code_map *map, u64 host_page)
 }
 
 /* NULL: no memory. */
-static u16 *entry_make(struct code_map *map, u64 host_page)
+static u32 *entry_make(struct code_map *map, u64 host_page)
 {
-	u16 **region, *made;
+	u32 **region, *made;
 
 	if (host_page >> 47)
 		return NULL;
@@ -82,24 +84,31 @@ static u16 *entry_make(struct code_map *map, u64 host_page)
  * while only, as kernels are when they start: in the end it gets another chance,
  * with fewer writes.
  */
-static bool forgiven(u16 *entry)
+static bool forgiven(u32 *entry)
 {
-	u16 value = __atomic_load_n(entry, __ATOMIC_RELAXED), next;
+	u32 value = __atomic_load_n(entry, __ATOMIC_RELAXED), next;
 	bool last = (value & PAGE_ASKS) == PAGE_ASKS;
 
 	if (value & PAGE_CODE)
 		return true;
-	next = last ? WRITES_AGAIN : (u16)(value + ASK);
+	next = last ? (value & ~(OPEN - 1)) | WRITES_AGAIN : value + ASK;
 	return __atomic_compare_exchange_n(entry, &value, next, false,
 					   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED) &&
 	       last;
 }
 
+/* All vCPUs are outside: no stub may write the page after this. */
+static void stubs_close(struct soft_vm *vm, u64 host_page)
+{
+	for (u32 i = 0; i < SOFT_VCPUS_MAX; i++)
+		if (vm->vcpu[i] && vm->vcpu[i]->direct)
+			direct_page_close(vm->vcpu[i]->direct, host_page);
+}
+
 bool code_map_protect(struct soft_vcpu *vcpu, u64 host_page)
 {
 	struct soft_vm *vm = vcpu->vm;
-	u16 *entry = entry_find(vm->code_map, host_page);
-	bool alone = vm->vcpu_count == 1;
+	u32 *entry = entry_find(vm->code_map, host_page);
 
 	if (!entry) {
 		translator_fpu_sync(vcpu);
@@ -111,22 +120,44 @@ bool code_map_protect(struct soft_vcpu *vcpu, u64 host_page)
 		return true;
 	if ((*entry & PAGE_WRITES) >= WRITES_MAX && !forgiven(entry))
 		return false;
-	if (alone) {
+	if (vm->vcpu_count == 1 && *entry < OPEN) {
 		__atomic_fetch_or(entry, PAGE_CODE, __ATOMIC_SEQ_CST);
 		translator_forget_writes(vcpu->translator);
 		return true;
 	}
 	translator_fpu_sync(vcpu);
 	soft_exclusive_begin(vm, vcpu);
+	if (*entry >= OPEN)
+		stubs_close(vm, host_page);
 	__atomic_fetch_or(entry, PAGE_CODE, __ATOMIC_SEQ_CST);
 	soft_request_all(vm, REQUEST_CODE);
 	soft_exclusive_end(vm, vcpu);
 	return false;
 }
 
+void code_map_open(struct soft_vm *vm, struct soft_vcpu *self, u64 host_page)
+{
+	u32 *entry = entry_find(vm->code_map, host_page);
+
+	if (!entry)
+		entry = entry_make(vm->code_map, host_page);
+	if (!entry)
+		return; /* nor can anybody translate it */
+	__atomic_fetch_add(entry, OPEN, __ATOMIC_SEQ_CST);
+	code_map_written(vm, self, host_page);
+}
+
+void code_map_close(struct soft_vm *vm, u64 host_page)
+{
+	u32 *entry = entry_find(vm->code_map, host_page);
+
+	if (entry && *entry >= OPEN)
+		__atomic_fetch_sub(entry, OPEN, __ATOMIC_SEQ_CST);
+}
+
 bool code_map_holds(struct code_map *map, u64 host_page)
 {
-	u16 *entry = entry_find(map, host_page);
+	u32 *entry = entry_find(map, host_page);
 
 	return entry && (*entry & PAGE_CODE);
 }
@@ -142,8 +173,8 @@ static void drop_ask(struct soft_vcpu *vcpu, u64 host_page)
 
 void code_map_written(struct soft_vm *vm, struct soft_vcpu *self, u64 host_page)
 {
-	u16 *entry = vm->code_map ? entry_find(vm->code_map, host_page) : NULL;
-	u16 old;
+	u32 *entry = vm->code_map ? entry_find(vm->code_map, host_page) : NULL;
+	u32 old;
 
 	if (likely(!entry || !(*entry & PAGE_CODE)))
 		return;
@@ -152,9 +183,11 @@ void code_map_written(struct soft_vm *vm, struct soft_vcpu *self, u64 host_page)
 	mutex_lock(&vm->code_map->lock);
 	old = *entry;
 	if (old & PAGE_CODE) {
-		u16 writes = (u16)MIN((old & PAGE_WRITES) + 1u, (u32)WRITES_MAX);
+		u32 writes = MIN((old & PAGE_WRITES) + 1u, (u32)WRITES_MAX);
 
-		__atomic_store_n(entry, writes, __ATOMIC_SEQ_CST);
+		/* The rest may change meanwhile. */
+		__atomic_fetch_and(entry, ~(OPEN - 1), __ATOMIC_SEQ_CST);
+		__atomic_fetch_or(entry, writes, __ATOMIC_SEQ_CST);
 		for (u32 i = 0; i < SOFT_VCPUS_MAX; i++)
 			if (vm->vcpu[i] && vm->vcpu[i] != self)
 				drop_ask(vm->vcpu[i], host_page);

@@ -32,6 +32,14 @@ bool code_map_protect(struct soft_vcpu *vcpu, u64 host_page);
  * vm.lock held or on a vCPU inside). Cheap when it holds no code. */
 void code_map_written(struct soft_vm *vm, struct soft_vcpu *self, u64 host_page);
 
+/*
+ * A stub of `self`'s may write the page from now on (direct/shadow.h), and no
+ * longer, as often as it was opened: while it may, nothing of it is translated.
+ * Who wants to translate it after all takes the right away.
+ */
+void code_map_open(struct soft_vm *vm, struct soft_vcpu *self, u64 host_page);
+void code_map_close(struct soft_vm *vm, u64 host_page);
+
 bool code_map_holds(struct code_map *map, u64 host_page);
 
 /* REQUEST_CODE: what others have asked this vCPU to drop. */

@@ -8,8 +8,10 @@
  * into an old slot survives the call.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine/soft/code_map.h"
 #include "engine/soft/soft.h"
@@ -264,6 +266,9 @@ int soft_set_memory(struct engine_vm *handle,
 		old = vm->slots;
 		vm->slots = next;
 		next = old;
+		vm->logged = false;
+		for (u32 i = 0; i < vm->slots->count; i++)
+			vm->logged |= vm->slots->slot[i].dirty != NULL;
 		for (u32 i = 0; i < SOFT_VCPUS_MAX; i++)
 			if (vm->vcpu[i])
 				vm->vcpu[i]->slot_size = 0;
@@ -273,6 +278,34 @@ int soft_set_memory(struct engine_vm *handle,
 	}
 	mutex_unlock(&vm->lock);
 	free(next);
+	return err;
+}
+
+/* What stubs map: direct/shadow.h. */
+int soft_memory_backing(struct engine_vm *handle, u64 hva, u64 bytes, int fd)
+{
+	struct soft_vm *vm = soft_vm(handle);
+	int copy, err = 0;
+
+	if (!bytes)
+		return vm->engine->tier >= 3;
+	if ((hva | bytes) & 4095)
+		return trace_err(-EINVAL);
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (copy < 0)
+		return trace_err(-errno);
+	mutex_lock(&vm->lock);
+	if (vm->vcpu_count || vm->ram_fd >= 0) {
+		err = trace_err(-EBUSY);
+		(void)close(copy); /* nothing was written */
+	} else {
+		vm->ram_fd = copy;
+		vm->ram_hva = hva;
+		vm->ram_bytes = bytes;
+		/* User code in stubs reads it by itself, if it is the host's. */
+		vm->tsc_offset_first = 0;
+	}
+	mutex_unlock(&vm->lock);
 	return err;
 }
 

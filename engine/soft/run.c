@@ -28,6 +28,7 @@
 #include "engine/core/paging/mem.h"
 #include "engine/core/paging/paging.h"
 #include "engine/soft/block.h"
+#include "engine/soft/direct/direct.h"
 #include "engine/soft/guard.h"
 #include "engine/soft/pause.h"
 #include "engine/soft/soft.h"
@@ -235,8 +236,11 @@ static int run_loop(struct soft_vcpu *vcpu)
 			if (vcpu->budget <= 0)
 				vcpu->budget = BUDGET;
 		}
-		rc = vcpu->translator ? translator_step(vcpu->translator)
-				      : soft_block_step(vcpu);
+		if (unlikely(direct_wanted(vcpu)))
+			rc = direct_step(vcpu->direct);
+		else
+			rc = vcpu->translator ? translator_step(vcpu->translator)
+					      : soft_block_step(vcpu);
 		rc = likely((u32)rc <= X86_BRANCH && !vcpu->cpu.stop)
 			     ? 1
 			     : step_over(vcpu, rc);

@@ -15,6 +15,7 @@
 #include "engine/core/exec/exec.h"
 #include "engine/core/paging/paging.h"
 #include "engine/soft/code_map.h"
+#include "engine/soft/direct/direct.h"
 #include "engine/soft/soft.h"
 
 static void request_clear(struct soft_vcpu *vcpu, u32 bits)
@@ -51,8 +52,7 @@ static bool minds_pit(const struct soft_vcpu *vcpu)
 	return true;
 }
 
-/* The next time this vCPU must look at a timer; UINT64_MAX: none. */
-static u64 next_deadline(struct soft_vcpu *vcpu)
+u64 soft_next_deadline(struct soft_vcpu *vcpu)
 {
 	struct soft_vm *vm = vcpu->vm;
 	u64 deadline = UINT64_MAX, pit;
@@ -150,6 +150,8 @@ void soft_sync(struct soft_vcpu *vcpu)
 	if (request & REQUEST_FLUSH) {
 		request_clear(vcpu, REQUEST_FLUSH);
 		tlb_flush(&vcpu->cpu, true);
+		if (vcpu->direct)
+			direct_memory_changed(vcpu->direct);
 	}
 	if (request & REQUEST_CODE) {
 		request_clear(vcpu, REQUEST_CODE);
@@ -311,7 +313,10 @@ int soft_service(struct soft_vcpu *vcpu)
 		request_clear(vcpu, REQUEST_POLL);
 		if (vcpu->translator) /* nor may code stay old for long */
 			translator_begin(vcpu->translator);
-		if (soft_signal_pending(vcpu)) {
+		if (vcpu->direct && (request & REQUEST_POLL))
+			direct_sample(vcpu->direct);
+		if (soft_signal_pending(vcpu) || vcpu->interrupted) {
+			vcpu->interrupted = false;
 			vcpu->vcpu.run->exit_reason = KVM_EXIT_INTR;
 			return -EINTR;
 		}
@@ -374,7 +379,7 @@ static int sleep_until_event(struct soft_vcpu *vcpu)
 		timers_expire(vcpu);
 		if (wake_reason(vcpu))
 			break;
-		rc = wait_once(vcpu, next_deadline(vcpu));
+		rc = wait_once(vcpu, soft_next_deadline(vcpu));
 		if (rc < 0)
 			break;
 	}

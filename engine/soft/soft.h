@@ -50,9 +50,12 @@ struct soft_engine {
 	struct x86_ops ops;   /* soft_cpu_ops and this host's vector unit */
 	struct fpu_host *fpu; /* owned */
 	bool fsgsbase; /* the GS base is a register for user space, too */
-	u32 tier;      /* the highest to be used: 0 or 1 */
+	u32 tier;      /* the highest to be used: 0, 1 or 3 */
+	s32 promote; /* samples that must speak for tier 3; 0: all is run there */
 	struct translate_options translate;
 };
+
+#define SOFT_PROMOTE 6 /* what is usual */
 
 /* --- guest memory --- */
 
@@ -139,6 +142,11 @@ struct soft_vm {
 	bool exception_payload;
 	struct soft_msr_filter *filter; /* owned; NULL: none */
 
+	/* The memory that stubs can map, if the client has told of any. */
+	int ram_fd; /* owned: a duplicate; -1 */
+	u64 ram_hva, ram_bytes;
+	bool logged; /* a slot counts dirty pages */
+
 	struct code_map *code_map; /* owned; NULL: nothing is translated */
 	bool writes_told;      /* the client tells of every write to memory */
 	struct ticker *ticker; /* owned; NULL: tier 0 counts blocks */
@@ -161,6 +169,7 @@ enum {
 };
 
 struct block_cache;
+struct direct;
 
 struct soft_vcpu {
 	struct engine_vcpu vcpu;
@@ -169,12 +178,17 @@ struct soft_vcpu {
 	struct mutex lock;
 	u32 id;
 	u32 request;   /* atomic */
-	bool sleeping; /* atomic: waits on wake_fd */
+	bool sleeping; /* atomic: waits on wake_fd, in HLT or for a stub */
 	int wake_fd;   /* owned: eventfd */
 	u32 mp_state;  /* KVM_MP_STATE_*; the vcpu's thread */
 	s32 budget;    /* blocks until the next look at the clock */
 	struct block_cache *blocks;    /* owned */
 	struct translator *translator; /* owned; NULL: tier 0 alone */
+	struct direct *direct;	       /* owned; NULL: no tier 3 */
+	bool direct_on;	  /* the address space in force has a stub */
+	bool direct_held; /* ... which must not run until the kernel returns */
+	bool interrupted; /* a signal's handler ran: run() is to end */
+	u64 transfers;	  /* ends of units that enter or leave the kernel */
 	/* The slot last read from; nothing when slots change. */
 	u64 slot_gpa, slot_size, slot_hva;
 	bool inside_code; /* generated code, or what it called, runs */
@@ -250,6 +264,7 @@ extern const struct engine_vcpu_ops soft_vcpu_ops;
 int soft_vcpu_create(struct soft_vm *vm, u32 id, struct engine_vcpu **ret);
 
 /* memory.c */
+int soft_memory_backing(struct engine_vm *vm, u64 hva, u64 bytes, int fd);
 int soft_set_memory(struct engine_vm *vm,
 		    const struct kvm_userspace_memory_region *region);
 int soft_get_dirty_log(struct engine_vm *vm, const struct kvm_dirty_log *log);
@@ -338,6 +353,12 @@ int soft_register_coalesced(struct engine_vm *vm,
 int soft_unregister_coalesced(struct engine_vm *vm,
 			      const struct kvm_coalesced_mmio_zone *zone);
 
+/* Is the vCPU in code that a stub is there for? */
+static inline bool direct_wanted(const struct soft_vcpu *vcpu)
+{
+	return vcpu->direct_on && !vcpu->direct_held && vcpu->cpu.cpl == 3;
+}
+
 /* run.c */
 int soft_run(struct engine_vcpu *vcpu);
 
@@ -369,6 +390,8 @@ int soft_nmi(struct engine_vcpu *vcpu);
 int soft_service(struct soft_vcpu *vcpu);
 int soft_halt(struct soft_vcpu *vcpu);
 void soft_sync(struct soft_vcpu *vcpu);
+/* The next time this vCPU must look at a timer; UINT64_MAX: none. */
+u64 soft_next_deadline(struct soft_vcpu *vcpu);
 bool soft_signal_pending(const struct soft_vcpu *vcpu);
 bool soft_interrupt_window(struct soft_vcpu *vcpu);
 

@@ -16,6 +16,7 @@
 
 #include "base/str.h"
 #include "engine/core/msr/msr.h"
+#include "engine/soft/direct/direct.h"
 #include "engine/soft/soft.h"
 #include "engine/soft/thunk/thunk.h"
 
@@ -280,8 +281,13 @@ static int option_take(struct soft_engine *soft, struct str word)
 	if (!str_split(&word, '=', &name))
 		return trace_err(-EINVAL);
 	if (str_eq_c(name, "tier")) {
-		err = option_number(word, 0, 1, &value);
+		err = option_number(word, 0, 3, &value);
+		if (value == 2)
+			err = trace_err(-EINVAL); /* units are one tier */
 		soft->tier = (u32)value;
+	} else if (str_eq_c(name, "promote")) {
+		err = option_number(word, 0, 1000000, &value);
+		soft->promote = (s32)value;
 	} else if (str_eq_c(name, "threshold")) {
 		err = option_number(word, 1, 200, &value);
 		options->threshold = (u32)value;
@@ -307,12 +313,12 @@ static int options_take(struct soft_engine *soft, const char *text,
 
 	while (str_split(&rest, ',', &word))
 		if (option_take(soft, word))
-			return fault_set(fault, FAULT_INVALID,
-					 trace_err(-EINVAL),
-					 "'%.*s' is no option of the software "
-					 "engine: tier=, threshold=, verify=, "
-					 "cache=, kick, flush, flush=",
-					 (int)word.size, word.data);
+			return fault_set(
+				fault, FAULT_INVALID, trace_err(-EINVAL),
+				"'%.*s' is no option of the software "
+				"engine: tier=, promote=, threshold=, verify=, "
+				"cache=, kick, flush, flush=",
+				(int)word.size, word.data);
 	return 0;
 }
 
@@ -331,7 +337,8 @@ int engine_soft_open(const char *options, struct engine **ret,
 		return fault_set(fault, FAULT_NO_MEMORY, trace_err(-ENOMEM),
 				 "no memory for the software engine");
 	soft->fsgsbase = getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE;
-	soft->tier = 1;
+	soft->tier = 3;
+	soft->promote = SOFT_PROMOTE;
 	if (options) {
 		err = options_take(soft, options, fault);
 		if (err) {
@@ -341,6 +348,9 @@ int engine_soft_open(const char *options, struct engine **ret,
 	}
 	if (soft->tier && !translator_possible())
 		soft->tier = 0;
+	if (soft->tier == 3 &&
+	    (soft->translate.verify_every || !direct_possible()))
+		soft->tier = 1;
 	err = soft_guard_install();
 	if (!err)
 		err = thunk_host_create(&soft->fpu);

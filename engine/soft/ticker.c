@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 
-#define IDLE_ROUNDS 8 /* periods without anybody inside before it sleeps */
+#define IDLE_ROUNDS 8 /* periods in which nobody runs before it sleeps */
 
 struct ticker {
 	struct soft_vm *vm; /* borrowed: outlives this */
@@ -19,18 +19,24 @@ struct ticker {
 	u32 sleeping; /* atomic; set and cleared under the lock */
 };
 
+/* Guest code runs, and not in a stub, for which the vCPU waits with a time-out.
+ * run_lock held: vCPUs join and leave with all outside; a slot that is set stays. */
+static bool runs(const struct soft_vcpu *vcpu)
+{
+	return vcpu && vcpu->inside &&
+	       !__atomic_load_n(&vcpu->sleeping, __ATOMIC_SEQ_CST);
+}
+
 static bool tick(struct soft_vm *vm)
 {
 	bool any = false;
 
-	/* vCPUs join and leave with all outside; a slot that is set stays. */
 	mutex_lock(&vm->run_lock);
-	if (vm->inside) {
-		for (u32 i = 0; i < SOFT_VCPUS_MAX; i++)
-			if (vm->vcpu[i] && vm->vcpu[i]->inside)
-				soft_request(vm->vcpu[i], REQUEST_POLL);
-		any = true;
-	}
+	for (u32 i = 0; vm->inside && i < SOFT_VCPUS_MAX; i++)
+		if (runs(vm->vcpu[i])) {
+			soft_request(vm->vcpu[i], REQUEST_POLL);
+			any = true;
+		}
 	mutex_unlock(&vm->run_lock);
 	return any;
 }
@@ -42,12 +48,13 @@ static void period_sleep(void)
 	(void)nanosleep(&time, NULL); /* too short a sleep harms nobody */
 }
 
-static bool anybody_inside(struct soft_vm *vm)
+static bool anybody_runs(struct soft_vm *vm)
 {
-	bool any;
+	bool any = false;
 
 	mutex_lock(&vm->run_lock);
-	any = vm->inside;
+	for (u32 i = 0; vm->inside && !any && i < SOFT_VCPUS_MAX; i++)
+		any = runs(vm->vcpu[i]);
 	mutex_unlock(&vm->run_lock);
 	return any;
 }
@@ -59,7 +66,7 @@ static bool sleep_until_woken(struct ticker *ticker)
 	mutex_lock(&ticker->lock);
 	__atomic_store_n(&ticker->sleeping, 1, __ATOMIC_SEQ_CST);
 	/* Who came in before it could see us asleep shows here. */
-	while (!ticker->stop && !anybody_inside(ticker->vm))
+	while (!ticker->stop && !anybody_runs(ticker->vm))
 		cond_wait(&ticker->cond, &ticker->lock);
 	__atomic_store_n(&ticker->sleeping, 0, __ATOMIC_SEQ_CST);
 	stop = ticker->stop;

@@ -16,6 +16,7 @@
 #include "engine/core/msr/msr.h"
 #include "engine/core/paging/paging.h"
 #include "engine/soft/block.h"
+#include "engine/soft/direct/direct.h"
 #include "engine/soft/guard.h"
 #include "engine/soft/soft.h"
 
@@ -36,6 +37,7 @@ static void pages_unmap(void *at, size_t bytes)
 static void parts_free(struct soft_vcpu *vcpu)
 {
 	block_cache_free(vcpu->blocks);
+	direct_free(vcpu->direct);
 	translator_free(vcpu->translator);
 	for (u32 i = 0; i < TLB_CLASSES; i++)
 		pages_unmap(vcpu->cpu.tlbs[i], sizeof(struct x86_tlb));
@@ -87,6 +89,8 @@ static bool parts_make(struct soft_vcpu *vcpu)
 	if (vcpu->vm->code_map)
 		vcpu->translator =
 			translator_create(vcpu, &vcpu->vm->engine->translate);
+	if (vcpu->translator && vcpu->vm->engine->tier >= 3)
+		vcpu->direct = direct_create(vcpu);
 	return vcpu->wake_fd >= 0 && vcpu->vcpu.run && vcpu->blocks;
 }
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <x86gprintrin.h>
 
 #include "engine/soft/code_map.h"
@@ -38,6 +39,8 @@ static void vm_free(struct engine_vm *handle)
 	soft_slots_free(vm->slots);
 	soft_coalesced_free(vm->coalesced);
 	code_map_free(vm->code_map);
+	if (vm->ram_fd >= 0)
+		(void)close(vm->ram_fd); /* nothing was written */
 	filter_free(vm->filter);
 	cond_release(&vm->run_cond);
 	mutex_release(&vm->run_lock);
@@ -69,7 +72,7 @@ int soft_vm_create(struct soft_engine *engine, struct engine_vm **ret)
 	mutex_init(&vm->run_lock);
 	mutex_init(&vm->irq_lock);
 	cond_init(&vm->run_cond);
-	vm->irqfd_epoll = vm->irqfd_stop = -1;
+	vm->irqfd_epoll = vm->irqfd_stop = vm->ram_fd = -1;
 	vm->tsc_khz = engine->tsc_khz;
 	vm->tsc_offset_first = -__rdtsc(); /* TSCs start at zero, together */
 	soft_clock_start(vm, 0);
@@ -315,6 +318,7 @@ const struct engine_vm_ops soft_vm_ops = {
 	.register_coalesced_mmio = soft_register_coalesced,
 	.unregister_coalesced_mmio = soft_unregister_coalesced,
 	.memory_written = vm_memory_written,
+	.memory_backing = soft_memory_backing,
 	.set_tss_addr = vm_set_tss_addr,
 	.set_identity_map_addr = vm_set_identity_map_addr,
 	.set_boot_cpu_id = vm_set_boot_cpu_id,

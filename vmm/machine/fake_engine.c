@@ -160,6 +160,12 @@ static void fake_memory_written(struct engine_vm *vm, u64 gpa, u64 size)
 	vm_of(vm)->written_count++;
 }
 
+static int fake_memory_backing(struct engine_vm *vm, u64 hva, u64 bytes, int fd)
+{
+	assert(bytes ? hva && fd >= 0 && !vm_of(vm)->memslot_count : fd < 0);
+	return bytes ? may_fail(vm_of(vm)) : 1;
+}
+
 static int fake_irq_line(struct engine_vm *vm, const struct kvm_irq_level *level)
 {
 	assert(level->irq < 24);
@@ -426,6 +432,7 @@ static const struct engine_vm_ops vm_ops = {
 	.create_vcpu = fake_create_vcpu,
 	.set_user_memory_region = fake_set_memory,
 	.memory_written = fake_memory_written,
+	.memory_backing = fake_memory_backing,
 	.set_tss_addr = fake_set_address,
 	.set_identity_map_addr = fake_set_address,
 	.create_irqchip = fake_create_irqchip,

@@ -237,9 +237,25 @@ static int check_cpu_count(const struct machine_config *config,
 	return trace_err(-EINVAL);
 }
 
+/* Where the engine can use a file that others map, too; elsewhere what is
+ * private has larger pages. */
+static int share_memory(struct machine *m)
+{
+	const struct engine_vm_ops *ops = m->vm->ops;
+	int err;
+
+	if (ops->memory_backing(m->vm, 0, 0, -1) <= 0)
+		return 0;
+	err = guest_mem_share(&m->mem);
+	if (err)
+		return err;
+	return ops->memory_backing(m->vm, (uintptr_t)m->mem.base, m->mem.size,
+				   m->mem.fd);
+}
+
 static int plug_memory(struct machine *m)
 {
-	int err = 0;
+	int err = share_memory(m);
 
 	for (u32 i = 0; !err && i < m->mem.range_count; i++) {
 		const struct guest_mem_range *range = &m->mem.range[i];

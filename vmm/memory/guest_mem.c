@@ -56,7 +56,7 @@ int guest_mem_init(struct guest_mem *mem, u64 size, struct fault *fault)
 
 	if (err)
 		return trace_err(err);
-	*mem = (struct guest_mem){.size = size};
+	*mem = (struct guest_mem){.size = size, .fd = -1};
 	mem->base = mmap(NULL, size, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (mem->base == MAP_FAILED) {
@@ -73,8 +73,29 @@ int guest_mem_init(struct guest_mem *mem, u64 size, struct fault *fault)
 	return 0;
 }
 
+int guest_mem_share(struct guest_mem *mem)
+{
+	int fd = memfd_create("keel-ram", MFD_CLOEXEC), err;
+
+	assert(mem->base && mem->fd < 0);
+	if (fd < 0)
+		return trace_err(-errno);
+	if (!ftruncate(fd, (off_t)mem->size) &&
+	    mmap(mem->base, mem->size, PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd, 0) == mem->base) {
+		mem->fd = fd;
+		(void)madvise(mem->base, mem->size, MADV_HUGEPAGE);
+		return 0;
+	}
+	err = trace_err(-errno);
+	(void)close(fd); /* nothing was written */
+	return err;
+}
+
 void guest_mem_release(struct guest_mem *mem)
 {
+	if (mem->base && mem->fd >= 0)
+		(void)close(mem->fd); /* nobody reads it again */
 	if (mem->base)
 		munmap(mem->base, mem->size);
 	*mem = (struct guest_mem){};

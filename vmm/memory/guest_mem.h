@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Guest RAM: one anonymous mapping of the host, filled by the host kernel
- * page by page as the guest touches it, laid out in guest-physical space as
+ * Guest RAM: one mapping of the host, anonymous or of a file without a name that
+ * other processes can be given, filled by the host kernel page by page as the
+ * guest touches it, laid out in guest-physical space as
  * a PC's:
  *
  *	0          .. 640 KiB		RAM
@@ -44,6 +45,7 @@ struct guest_mem_range {
 struct guest_mem {
 	u8 *base; /* owned: the mapping, `size` bytes */
 	u64 size;
+	int fd; /* owned: the file that is mapped; -1: none */
 	struct guest_mem_range range[GUEST_MEM_RANGE_MAX]; /* ascending */
 	u32 range_count;
 	/* Told of every guest_mem_write; may be NULL. */
@@ -58,6 +60,11 @@ struct guest_mem {
  */
 must_check int guest_mem_init(struct guest_mem *mem, u64 size,
 			      struct fault *fault);
+/*
+ * Makes it a shared mapping of a file, `fd`, from the file's start. Before
+ * anything is in it. -errno: the host refuses; all is as before.
+ */
+must_check int guest_mem_share(struct guest_mem *mem);
 void guest_mem_release(struct guest_mem *mem);
 
 /* End of the RAM below 3 GiB, and of that above 4 GiB (4 GiB if none). */

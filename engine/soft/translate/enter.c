@@ -14,6 +14,7 @@
 #include "engine/core/paging/paging.h"
 #include "engine/core/paging/tlb.h"
 #include "engine/soft/code_map.h"
+#include "engine/soft/direct/direct.h"
 #include "engine/soft/run.h"
 #include "engine/soft/translate/inside.h"
 
@@ -157,8 +158,11 @@ void translator_tables_sync(struct translator *tr)
 		return;
 	if (page_low)
 		space_pages_flushed(tr, 0);
-	if (low)
+	if (low) {
 		space_changed(tr);
+		if (vcpu->direct)
+			direct_space_changed(vcpu->direct);
+	}
 	if (high)
 		space_upper_flushed(tr);
 	else if (page_high)
@@ -630,6 +634,11 @@ int translator_step(struct translator *tr)
 	while (rc == GO_ON) {
 		u64 entry;
 
+		if (direct_wanted(vcpu) && !first) {
+			tr->link_from = NULL;
+			tr->plain = NULL;
+			return X86_OK;
+		}
 		flush_stress(tr);
 		entry = entry_next(tr);
 		/*

@@ -13,6 +13,7 @@
 #include "engine/core/paging/mem.h"
 #include "engine/core/paging/paging.h"
 #include "engine/core/paging/tlb.h"
+#include "engine/soft/direct/direct.h"
 #include "engine/soft/translate/inside.h"
 
 /* More than a unit can move the stack pointer. */
@@ -145,9 +146,12 @@ u64 translator_transfer(struct soft_vcpu *vcpu, const struct insn *in)
 	int rc = handler_run(vcpu, in);
 	u64 entry = 0;
 
+	vcpu->transfers++;
 	if (handler_done(tr, rc) && !tr->options.flush_every) {
 		translator_tables_sync(tr);
-		entry = entry_known(tr);
+		if (cpu->cpl != 3 || !vcpu->direct ||
+		    !direct_returned(vcpu->direct))
+			entry = entry_known(tr);
 	}
 	if (entry) {
 		vcpu->hot.flags = flags_word(cpu->rflags);

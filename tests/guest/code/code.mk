@@ -8,7 +8,7 @@ CODE_DIR := tests/guest/code
 CODE_OUT := $(OUT)/guest/code
 CODE_PRIV := $(OUT)/guest/priv
 CODE_64 := selfmod poke modes rewrite spaces rights cross faults step storm \
-	litmus shoot forms kernel
+	litmus shoot forms kernel user
 CODE_32 := selfmod32 small
 CODE_IMAGES := $(addprefix $(CODE_OUT)/,$(addsuffix .elf,$(CODE_64) $(CODE_32)))
 

@@ -48,6 +48,8 @@ void block_cache_free(struct block_cache *cache)
 
 void block_cache_clear(struct block_cache *cache)
 {
+	if (!cache->used) /* nor was the index ever touched */
+		return;
 	memset(cache->index, 0, sizeof(cache->index));
 	cache->used = 0;
 }

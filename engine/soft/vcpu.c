@@ -4,7 +4,6 @@
  * room. Running is run.c, registers are state.c, events events.c.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -45,7 +44,7 @@ static void parts_free(struct soft_vcpu *vcpu)
 	if (vcpu->wake_fd >= 0)
 		(void)close(vcpu->wake_fd);
 	mutex_release(&vcpu->lock);
-	free(vcpu);
+	pages_unmap(vcpu, sizeof(*vcpu));
 }
 
 static void vcpu_free(struct engine_vcpu *handle)
@@ -174,10 +173,10 @@ int soft_vcpu_create(struct soft_vm *vm, u32 id, struct engine_vcpu **ret)
 
 	if (id >= SOFT_VCPUS_MAX)
 		return trace_err(-EINVAL);
-	vcpu = aligned_alloc(64, (sizeof(*vcpu) + 63) & ~(size_t)63);
+	/* Zero, and most of its tables stay untouched for long. */
+	vcpu = pages_map(sizeof(*vcpu));
 	if (!vcpu)
 		return trace_err(-ENOMEM);
-	memset(vcpu, 0, sizeof(*vcpu));
 	vcpu->vcpu.ops = &soft_vcpu_ops;
 	vcpu->vm = vm;
 	vcpu->id = id;

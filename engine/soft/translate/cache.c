@@ -318,8 +318,10 @@ bool page_verify(struct translator *tr, u64 host_page)
 
 void translator_clear(struct translator *tr)
 {
-	memset(tr->hash, 0, sizeof(tr->hash));
-	memset(tr->pages, 0, sizeof(tr->pages));
+	if (tr->unit_count) { /* else they are as they came from the kernel */
+		memset(tr->hash, 0, sizeof(tr->hash));
+		memset(tr->pages, 0, sizeof(tr->pages));
+	}
 	tr->unit_count = 0;
 	tr->code_used = tr->code_first;
 	tr->meta_used = 0;

@@ -371,19 +371,18 @@ static int wait_once(struct soft_vcpu *vcpu, u64 deadline)
 /* Sleeps until something ends the wait: 1, or -EINTR. */
 static int sleep_until_event(struct soft_vcpu *vcpu)
 {
+	bool woken;
 	int rc = 1;
 
 	soft_guest_leave(vcpu);
-	for (;;) {
+	do {
+		timers_expire(vcpu); /* awake: it need not write to wake_fd */
 		__atomic_store_n(&vcpu->sleeping, true, __ATOMIC_SEQ_CST);
-		timers_expire(vcpu);
-		if (wake_reason(vcpu))
-			break;
-		rc = wait_once(vcpu, soft_next_deadline(vcpu));
-		if (rc < 0)
-			break;
-	}
-	__atomic_store_n(&vcpu->sleeping, false, __ATOMIC_SEQ_CST);
+		woken = wake_reason(vcpu);
+		if (!woken)
+			rc = wait_once(vcpu, soft_next_deadline(vcpu));
+		__atomic_store_n(&vcpu->sleeping, false, __ATOMIC_SEQ_CST);
+	} while (!woken && rc > 0);
 	soft_guest_enter(vcpu);
 	request_keep(vcpu, REQUEST_EVENT, true);
 	return rc;

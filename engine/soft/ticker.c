@@ -4,11 +4,17 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/clock.h"
 
-#define IDLE_ROUNDS 8 /* periods in which nobody runs before it sleeps */
+/*
+ * To sleep and to be woken costs more than a look that finds nobody, unless the
+ * sleep is long. Where the last one was short, as with a guest that waits for
+ * its disk, it waits for more looks in vain before the next. An idle guest, whose
+ * timer runs a few times a second, is not worth a second look.
+ */
+#define LOOKS_MOST     8
+#define SHORT_SLEEP_NS (2 * TICKER_PERIOD_NS)
 
 struct ticker {
 	struct soft_vm *vm; /* borrowed: outlives this */
@@ -41,11 +47,19 @@ static bool tick(struct soft_vm *vm)
 	return any;
 }
 
-static void period_sleep(void)
+/* False: it is to end. */
+static bool period_sleep(struct ticker *ticker)
 {
-	struct timespec time = {.tv_nsec = TICKER_PERIOD_NS};
+	u64 end = clock_now_ns() + TICKER_PERIOD_NS;
+	bool stop;
 
-	(void)nanosleep(&time, NULL); /* too short a sleep harms nobody */
+	mutex_lock(&ticker->lock);
+	while (!ticker->stop &&
+	       cond_wait_until(&ticker->cond, &ticker->lock, end))
+		;
+	stop = ticker->stop;
+	mutex_unlock(&ticker->lock);
+	return !stop;
 }
 
 static bool anybody_runs(struct soft_vm *vm)
@@ -59,6 +73,7 @@ static bool anybody_runs(struct soft_vm *vm)
 	return any;
 }
 
+/* False: it is to end. */
 static bool sleep_until_woken(struct ticker *ticker)
 {
 	bool stop;
@@ -77,17 +92,20 @@ static bool sleep_until_woken(struct ticker *ticker)
 static void ticker_run(void *ctx)
 {
 	struct ticker *ticker = ctx;
-	u32 idle = 0;
+	u64 since = clock_now_ns();
 
-	do {
-		for (idle = 0; idle < IDLE_ROUNDS; idle++) {
-			period_sleep();
-			if (tick(ticker->vm))
-				idle = 0;
-			if (__atomic_load_n(&ticker->stop, __ATOMIC_RELAXED))
+	while (sleep_until_woken(ticker)) {
+		u64 slept = clock_now_ns() - since;
+		u32 left, most = slept < SHORT_SLEEP_NS ? LOOKS_MOST : 1;
+
+		for (left = most; left; left--) {
+			if (!period_sleep(ticker))
 				return;
+			if (tick(ticker->vm))
+				left = most + 1;
 		}
-	} while (sleep_until_woken(ticker));
+		since = clock_now_ns();
+	}
 }
 
 int ticker_create(struct soft_vm *vm, struct ticker **ret)
@@ -116,7 +134,7 @@ void ticker_free(struct ticker *ticker)
 	if (!ticker)
 		return;
 	mutex_lock(&ticker->lock);
-	__atomic_store_n(&ticker->stop, true, __ATOMIC_RELAXED);
+	ticker->stop = true;
 	cond_wake_one(&ticker->cond);
 	mutex_unlock(&ticker->lock);
 	thread_join(&ticker->thread);
@@ -129,7 +147,9 @@ void ticker_wake(struct ticker *ticker)
 {
 	if (likely(!__atomic_load_n(&ticker->sleeping, __ATOMIC_SEQ_CST)))
 		return;
+	/* It waits now, or will see who came in. Woken while the lock is held it
+	 * would run at once and into the lock. */
 	mutex_lock(&ticker->lock);
-	cond_wake_one(&ticker->cond);
 	mutex_unlock(&ticker->lock);
+	cond_wake_one(&ticker->cond);
 }

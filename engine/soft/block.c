@@ -13,11 +13,13 @@
 
 #define INDEX_BITS    15
 #define INDEX_ENTRIES (1u << INDEX_BITS)
-#define ARENA_BYTES   ((size_t)12 << 20)
+#define ARENA_BYTES   ((size_t)6 << 20)
+#define TRIM_BYTES    ((size_t)1 << 20) /* less is not worth the call */
 
 struct block_cache {
 	u8 *arena; /* owned: anonymous mapping, touched as it fills */
 	size_t used;
+	size_t touched; /* the most that was used since it was trimmed */
 	struct block *index[INDEX_ENTRIES]; /* into arena; NULL: none */
 };
 
@@ -51,7 +53,18 @@ void block_cache_clear(struct block_cache *cache)
 	if (!cache->used) /* nor was the index ever touched */
 		return;
 	memset(cache->index, 0, sizeof(cache->index));
+	cache->touched = MAX(cache->touched, cache->used);
 	cache->used = 0;
+}
+
+void block_cache_trim(struct block_cache *cache)
+{
+	if (MAX(cache->touched, cache->used) < TRIM_BYTES)
+		return;
+	block_cache_clear(cache);
+	cache->touched = 0;
+	/* Our own mapping; and if it stays, it is only not smaller. */
+	(void)madvise(cache->arena, ARENA_BYTES, MADV_DONTNEED);
 }
 
 static inline u32 index_of(u64 host, u32 mode)

@@ -11,6 +11,8 @@
  * runs end it after the storing instruction (STOP_CODE_WRITTEN).
  *
  * One cache per vCPU, no locks. Its memory is fixed; when full it starts over.
+ * Where hot code is translated, what is here is what ran a few times: most of it
+ * never runs again, and the memory goes back when the vCPU rests.
  */
 #ifndef ENGINE_SOFT_BLOCK_H
 #define ENGINE_SOFT_BLOCK_H
@@ -36,6 +38,8 @@ struct block_cache *block_cache_create(void);
 void block_cache_free(struct block_cache *cache);
 /* After CPUID changed: what was bound may not hold. */
 void block_cache_clear(struct block_cache *cache);
+/* Gives its memory back, if that is much. */
+void block_cache_trim(struct block_cache *cache);
 
 /*
  * The block at CS:RIP, decoded if need be. X86_OK and *ret, X86_FAULT (fetch

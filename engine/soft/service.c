@@ -14,9 +14,12 @@
 #include "base/clock.h"
 #include "engine/core/exec/exec.h"
 #include "engine/core/paging/paging.h"
+#include "engine/soft/block.h"
 #include "engine/soft/code_map.h"
 #include "engine/soft/direct/direct.h"
 #include "engine/soft/soft.h"
+
+#define LONG_SLEEP_NS (100 * NS_PER_MS) /* an idle guest's, not a disk's */
 
 static void request_clear(struct soft_vcpu *vcpu, u32 bits)
 {
@@ -363,6 +366,7 @@ static int wait_once(struct soft_vcpu *vcpu, u64 deadline)
 	(void)sigemptyset(&mask); /* cannot fail */
 	memcpy(&mask, &vcpu->old_mask, sizeof(vcpu->old_mask));
 	n = ppoll(&fd, 1, deadline == UINT64_MAX ? NULL : &time, &mask);
+	vcpu->rested = clock_now_ns() - now > LONG_SLEEP_NS;
 	if (n > 0) /* drain; EAGAIN is as good */
 		(void)!read(vcpu->wake_fd, &count, sizeof(count));
 	return n < 0 && errno == EINTR ? -EINTR : 1;
@@ -375,6 +379,8 @@ static int sleep_until_event(struct soft_vcpu *vcpu)
 	int rc = 1;
 
 	soft_guest_leave(vcpu);
+	if (vcpu->rested && vcpu->translator)
+		block_cache_trim(vcpu->blocks);
 	do {
 		timers_expire(vcpu); /* awake: it need not write to wake_fd */
 		__atomic_store_n(&vcpu->sleeping, true, __ATOMIC_SEQ_CST);

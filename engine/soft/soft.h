@@ -179,6 +179,7 @@ struct soft_vcpu {
 	u32 id;
 	u32 request;   /* atomic */
 	bool sleeping; /* atomic: waits on wake_fd, in HLT or for a stub */
+	bool rested;   /* the last sleep was a long one */
 	int wake_fd;   /* owned: eventfd */
 	u32 mp_state;  /* KVM_MP_STATE_*; the vcpu's thread */
 	s32 budget;    /* blocks until the next look at the clock */

@@ -159,6 +159,42 @@ TEST(a_full_block_cache_starts_over)
 	machine_end();
 }
 
+/* Is the page of this address in memory? */
+static bool page_there(u64 address)
+{
+	u8 there = 0;
+
+	check_eq(mincore((void *)(uintptr_t)(address & ~4095ull), 4096, &there),
+		 0);
+	return there & 1;
+}
+
+TEST(a_trimmed_block_cache_gives_memory_back_and_goes_on)
+{
+	const struct block *block;
+	struct block_cache *blocks;
+
+	machine("\x90", 1);
+	memset(ram, 0x90, RAM_BYTES);
+	blocks = soft_vcpu(vcpu)->blocks;
+	soft_guest_enter(soft_vcpu(vcpu));
+	for (u32 round = 0; round < 2; round++) {
+		for (u32 at = 0; at < 0x800; at++) { /* 2 K blocks of 32 */
+			RIP(cpu_of(vcpu)) = at;
+			check_eq(block_find(blocks, cpu_of(vcpu), &block),
+				 X86_OK);
+			check_eq(block->host, (u64)(uintptr_t)(ram + at));
+			check_eq(block->count, 32);
+		}
+		check(page_there((u64)(uintptr_t)block));
+		block_cache_trim(blocks);
+		check(!page_there((u64)(uintptr_t)block));
+		block_cache_trim(blocks); /* of nothing */
+	}
+	soft_guest_leave(soft_vcpu(vcpu));
+	machine_end();
+}
+
 TEST(kvmclock_reads_nanoseconds_of_its_vm)
 {
 	struct kvm_clock_data clock = {.clock = 5000000000ull};

@@ -21,14 +21,10 @@
 #define CLOCK_STABLE	    1u /* PVCLOCK_TSC_STABLE_BIT */
 #define CLOCK_GUEST_STOPPED 2u /* PVCLOCK_GUEST_STOPPED */
 
-struct instant {
-	u64 tsc, ns;
-};
-
-/* Both clocks at one moment: the tightest of some tries. */
-static struct instant instant_now(void)
+/* The tightest of some tries. */
+struct soft_instant soft_instant_now(void)
 {
-	struct instant best = {0};
+	struct soft_instant best = {0};
 	u64 narrowest = ~0ull;
 
 	for (u32 i = 0; i < 16; i++) {
@@ -58,12 +54,12 @@ static u32 tsc_khz_told(void)
 	return 0;
 }
 
-static u32 tsc_khz_measured(void)
+static u32 tsc_khz_measured(struct soft_instant first)
 {
-	struct instant first = instant_now(), last;
+	struct soft_instant last;
 
 	do
-		last = instant_now();
+		last = soft_instant_now();
 	while (last.ns - first.ns < MEASURE_NS);
 	return (u32)((last.tsc - first.tsc) * 1000000 / (last.ns - first.ns));
 }
@@ -72,9 +68,9 @@ static u32 tsc_khz_measured(void)
  * A told frequency is believed when a measurement is near it: a hypervisor may
  * hand down a figure that is not this host's.
  */
-u32 soft_host_tsc_khz(void)
+u32 soft_host_tsc_khz(struct soft_instant since)
 {
-	u32 told = tsc_khz_told(), measured = tsc_khz_measured();
+	u32 told = tsc_khz_told(), measured = tsc_khz_measured(since);
 	u32 difference = told > measured ? told - measured : measured - told;
 
 	return told && difference < measured / 1000 ? told : measured;

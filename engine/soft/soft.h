@@ -302,7 +302,12 @@ bool soft_msr_set(struct soft_vcpu *vcpu, u32 index, u64 value);
 bool soft_msr_allowed(const struct soft_vm *vm, u32 index, bool write);
 
 /* clock.c */
-u32 soft_host_tsc_khz(void);
+struct soft_instant { /* both clocks of the host at one moment */
+	u64 tsc, ns;
+};
+struct soft_instant soft_instant_now(void);
+/* Measured from `since` on, for what is left of two milliseconds. */
+u32 soft_host_tsc_khz(struct soft_instant since);
 u64 soft_guest_tsc(struct soft_vcpu *vcpu);
 void soft_guest_tsc_write(struct soft_vcpu *vcpu, u64 value);
 u64 soft_tsc_to_ns(struct soft_vcpu *vcpu, u64 guest_tsc);

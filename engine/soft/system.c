@@ -325,6 +325,7 @@ static int options_take(struct soft_engine *soft, const char *text,
 int engine_soft_open(const char *options, struct engine **ret,
 		     struct fault *fault)
 {
+	struct soft_instant begin = soft_instant_now();
 	struct soft_engine *soft = calloc(1, sizeof(*soft));
 	struct cpuid_host host = {.cpuid = host_cpuid,
 				  .xcr0 = host_xcr0(),
@@ -362,8 +363,8 @@ int engine_soft_open(const char *options, struct engine **ret,
 	soft->engine.ops = &soft_ops;
 	soft->ops = soft_cpu_ops;
 	soft->ops.fpu = soft->fpu;
-	soft->tsc_khz = soft_host_tsc_khz();
 	soft->arch_capabilities = host_arch_capabilities();
+	soft->tsc_khz = soft_host_tsc_khz(begin);
 	host.tsc_khz = soft->tsc_khz;
 	soft->supported_count =
 		cpuid_host_supported(&host, soft->supported, CPUID_ENTRIES_MAX);

@@ -266,7 +266,7 @@ $(OUT)/conform: $(CONFORM_OBJ) $(LIBS)
 	$(Q)$(LINK) -fno-lto -o $@ $^ $(LDLIBS_ALL)
 
 # The engine inside reaches __wrap_close and the like in engine/preload.
-PRELOAD_WRAP := sigaction close eventfd epoll_create1 fcntl
+PRELOAD_WRAP := sigaction close eventfd epoll_create1 timerfd_create fcntl
 $(OUT)/libkeel-kvm.so: $(SO_OBJ) engine/preload/export.map $(OUT)/.sources
 	$(call say,LINK,$@)
 	$(Q)$(filter-out -pie,$(LINK)) -shared -fno-lto -Wl,-z,defs \

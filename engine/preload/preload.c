@@ -890,6 +890,7 @@ int __wrap_sigaction(int number, const struct sigaction *action,
 int __wrap_close(int fd);
 int __wrap_eventfd(unsigned int count, int flags);
 int __wrap_epoll_create1(int flags);
+int __wrap_timerfd_create(int clock, int flags);
 int __wrap_fcntl(int fd, int command, ...);
 
 int __wrap_sigaction(int number, const struct sigaction *action,
@@ -921,6 +922,12 @@ int __wrap_eventfd(unsigned int count, int flags)
 int __wrap_epoll_create1(int flags)
 {
 	return internal(raw_call(SYS_epoll_create1, (u64)flags, 0, 0, 0, 0, 0));
+}
+
+int __wrap_timerfd_create(int clock, int flags)
+{
+	return internal(raw_call(SYS_timerfd_create, (u64)clock, (u64)flags, 0,
+				 0, 0, 0));
 }
 
 int __wrap_fcntl(int fd, int command, ...)

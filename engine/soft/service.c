@@ -18,8 +18,11 @@
 #include "engine/soft/code_map.h"
 #include "engine/soft/direct/direct.h"
 #include "engine/soft/soft.h"
+#include "engine/soft/ticker.h"
 
-#define LONG_SLEEP_NS (100 * NS_PER_MS) /* an idle guest's, not a disk's */
+/* A sleep's length tells what the next will be like. */
+#define TICKER_SLEEP_NS NS_PER_MS	  /* worth stopping the ticker for */
+#define LONG_SLEEP_NS	(100 * NS_PER_MS) /* an idle guest's, not a disk's */
 
 static void request_clear(struct soft_vcpu *vcpu, u32 bits)
 {
@@ -366,7 +369,7 @@ static int wait_once(struct soft_vcpu *vcpu, u64 deadline)
 	(void)sigemptyset(&mask); /* cannot fail */
 	memcpy(&mask, &vcpu->old_mask, sizeof(vcpu->old_mask));
 	n = ppoll(&fd, 1, deadline == UINT64_MAX ? NULL : &time, &mask);
-	vcpu->rested = clock_now_ns() - now > LONG_SLEEP_NS;
+	vcpu->slept_ns = clock_now_ns() - now;
 	if (n > 0) /* drain; EAGAIN is as good */
 		(void)!read(vcpu->wake_fd, &count, sizeof(count));
 	return n < 0 && errno == EINTR ? -EINTR : 1;
@@ -379,7 +382,9 @@ static int sleep_until_event(struct soft_vcpu *vcpu)
 	int rc = 1;
 
 	soft_guest_leave(vcpu);
-	if (vcpu->rested && vcpu->translator)
+	if (vcpu->slept_ns > TICKER_SLEEP_NS && vcpu->vm->ticker)
+		ticker_rest(vcpu->vm->ticker);
+	if (vcpu->slept_ns > LONG_SLEEP_NS && vcpu->translator)
 		block_cache_trim(vcpu->blocks);
 	do {
 		timers_expire(vcpu); /* awake: it need not write to wake_fd */

@@ -179,10 +179,10 @@ struct soft_vcpu {
 	u32 id;
 	u32 request;   /* atomic */
 	bool sleeping; /* atomic: waits on wake_fd, in HLT or for a stub */
-	bool rested;   /* the last sleep was a long one */
 	int wake_fd;   /* owned: eventfd */
 	u32 mp_state;  /* KVM_MP_STATE_*; the vcpu's thread */
 	s32 budget;    /* blocks until the next look at the clock */
+	u64 slept_ns;  /* the last time */
 	struct block_cache *blocks;    /* owned */
 	struct translator *translator; /* owned; NULL: tier 0 alone */
 	struct direct *direct;	       /* owned; NULL: no tier 3 */

@@ -9,7 +9,9 @@
 
 #include "engine/soft/block.h"
 #include "engine/soft/soft.h"
+#include "engine/soft/ticker.h"
 
+#include "base/clock.h"
 #include "base/test.h"
 
 #define RAM_BYTES (1 * MiB)
@@ -156,6 +158,39 @@ TEST(a_full_block_cache_starts_over)
 		check_eq(block->host, (u64)(uintptr_t)(ram + at));
 	}
 	soft_guest_leave(soft_vcpu(vcpu));
+	machine_end();
+}
+
+/* Runs guest code, as far as others can see, until it is asked to look. */
+static void run_until_asked(struct soft_vcpu *soft)
+{
+	u64 end = clock_now_ns() + 60 * NS_PER_S;
+
+	__atomic_store_n(&soft->request, 0, __ATOMIC_SEQ_CST);
+	soft_guest_enter(soft);
+	while (!(__atomic_load_n(&soft->request, __ATOMIC_SEQ_CST) &
+		 REQUEST_POLL))
+		check(clock_now_ns() < end);
+	soft_guest_leave(soft);
+}
+
+TEST(a_vcpu_that_runs_is_asked_to_look_however_long_nobody_did)
+{
+	struct soft_vcpu *soft;
+
+	machine("\xf4", 1);
+	soft = soft_vcpu(vcpu);
+	for (u32 i = 0; i < 10; i++) {
+		run_until_asked(soft);
+		soft_guest_enter(soft); /* again, and out before it is asked */
+		soft_guest_leave(soft);
+		ticker_rest(soft->vm->ticker);
+		ticker_rest(soft->vm->ticker);
+		run_until_asked(soft);
+		soft_guest_enter(soft);
+		ticker_rest(soft->vm->ticker); /* another one's: it goes on */
+		soft_guest_leave(soft);
+	}
 	machine_end();
 }
 

@@ -1,28 +1,27 @@
 /* SPDX-License-Identifier: MIT */
-/* See ticker.h. */
+/*
+ * See ticker.h. The periods are a timer's of the kernel, which the vCPU that
+ * comes in first starts itself: to wake the thread for that would cost more than
+ * most of what an idle guest does when its own timer wakes it.
+ */
 #include "engine/soft/ticker.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 #include "base/clock.h"
-
-/*
- * To sleep and to be woken costs more than a look that finds nobody, unless the
- * sleep is long. Where the last one was short, as with a guest that waits for
- * its disk, it waits for more looks in vain before the next. An idle guest, whose
- * timer runs a few times a second, is not worth a second look.
- */
-#define LOOKS_MOST     8
-#define SHORT_SLEEP_NS (2 * TICKER_PERIOD_NS)
 
 struct ticker {
 	struct soft_vm *vm; /* borrowed: outlives this */
 	struct thread thread;
-	struct mutex lock;
-	struct cond cond;
-	bool stop;    /* lock */
-	u32 sleeping; /* atomic; set and cleared under the lock */
+	int timer;	   /* owned */
+	struct mutex lock; /* vm.run_lock is taken inside */
+	bool stop;	   /* atomic */
+	u32 running;	   /* atomic, written under the lock: the timer runs */
+	u32 looked;	   /* atomic: the thread did, since it runs */
 };
 
 /* Guest code runs, and not in a stub, for which the vCPU waits with a time-out.
@@ -47,21 +46,6 @@ static bool tick(struct soft_vm *vm)
 	return any;
 }
 
-/* False: it is to end. */
-static bool period_sleep(struct ticker *ticker)
-{
-	u64 end = clock_now_ns() + TICKER_PERIOD_NS;
-	bool stop;
-
-	mutex_lock(&ticker->lock);
-	while (!ticker->stop &&
-	       cond_wait_until(&ticker->cond, &ticker->lock, end))
-		;
-	stop = ticker->stop;
-	mutex_unlock(&ticker->lock);
-	return !stop;
-}
-
 static bool anybody_runs(struct soft_vm *vm)
 {
 	bool any = false;
@@ -73,38 +57,46 @@ static bool anybody_runs(struct soft_vm *vm)
 	return any;
 }
 
-/* False: it is to end. */
-static bool sleep_until_woken(struct ticker *ticker)
+/* 0: it stops. */
+static void timer_set(struct ticker *ticker, long period_ns)
 {
-	bool stop;
+	struct itimerspec time = {.it_interval.tv_nsec = period_ns,
+				  .it_value.tv_nsec = period_ns};
+	int err = timerfd_settime(ticker->timer, 0, &time, NULL);
 
+	assert(!err);
+}
+
+/* ticker.lock held, and the timer runs. Who comes in meanwhile sees that it
+ * does not, or is seen here. */
+static void stop_running(struct ticker *ticker)
+{
+	__atomic_store_n(&ticker->running, 0, __ATOMIC_SEQ_CST);
+	if (anybody_runs(ticker->vm))
+		__atomic_store_n(&ticker->running, 1, __ATOMIC_SEQ_CST);
+	else
+		timer_set(ticker, 0);
+}
+
+static void rest(struct ticker *ticker)
+{
 	mutex_lock(&ticker->lock);
-	__atomic_store_n(&ticker->sleeping, 1, __ATOMIC_SEQ_CST);
-	/* Who came in before it could see us asleep shows here. */
-	while (!ticker->stop && !anybody_runs(ticker->vm))
-		cond_wait(&ticker->cond, &ticker->lock);
-	__atomic_store_n(&ticker->sleeping, 0, __ATOMIC_SEQ_CST);
-	stop = ticker->stop;
+	if (ticker->running) /* else a vCPU was here first */
+		stop_running(ticker);
 	mutex_unlock(&ticker->lock);
-	return !stop;
 }
 
 static void ticker_run(void *ctx)
 {
 	struct ticker *ticker = ctx;
-	u64 since = clock_now_ns();
+	u64 periods;
 
-	while (sleep_until_woken(ticker)) {
-		u64 slept = clock_now_ns() - since;
-		u32 left, most = slept < SHORT_SLEEP_NS ? LOOKS_MOST : 1;
-
-		for (left = most; left; left--) {
-			if (!period_sleep(ticker))
-				return;
-			if (tick(ticker->vm))
-				left = most + 1;
-		}
-		since = clock_now_ns();
+	while (!__atomic_load_n(&ticker->stop, __ATOMIC_RELAXED)) {
+		if (read(ticker->timer, &periods, sizeof(periods)) < 0)
+			continue; /* a signal: it reads again */
+		__atomic_store_n(&ticker->looked, 1, __ATOMIC_RELAXED);
+		if (!tick(ticker->vm))
+			rest(ticker);
 	}
 }
 
@@ -116,12 +108,17 @@ int ticker_create(struct soft_vm *vm, struct ticker **ret)
 	if (!ticker)
 		return trace_err(-ENOMEM);
 	ticker->vm = vm;
+	ticker->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+	if (ticker->timer < 0) {
+		err = trace_err(-errno);
+		free(ticker);
+		return err;
+	}
 	mutex_init(&ticker->lock);
-	cond_init(&ticker->cond);
 	err = thread_start(&ticker->thread, "keel-ticker", ticker_run, ticker);
 	if (err) {
-		cond_release(&ticker->cond);
 		mutex_release(&ticker->lock);
+		(void)close(ticker->timer); /* nothing is lost with it */
 		free(ticker);
 		return err;
 	}
@@ -133,23 +130,29 @@ void ticker_free(struct ticker *ticker)
 {
 	if (!ticker)
 		return;
-	mutex_lock(&ticker->lock);
-	ticker->stop = true;
-	cond_wake_one(&ticker->cond);
-	mutex_unlock(&ticker->lock);
+	__atomic_store_n(&ticker->stop, true, __ATOMIC_RELAXED);
+	timer_set(ticker, 1);
 	thread_join(&ticker->thread);
-	cond_release(&ticker->cond);
 	mutex_release(&ticker->lock);
+	(void)close(ticker->timer); /* nothing is lost with it */
 	free(ticker);
 }
 
 void ticker_wake(struct ticker *ticker)
 {
-	if (likely(!__atomic_load_n(&ticker->sleeping, __ATOMIC_SEQ_CST)))
+	if (likely(__atomic_load_n(&ticker->running, __ATOMIC_SEQ_CST)))
 		return;
-	/* It waits now, or will see who came in. Woken while the lock is held it
-	 * would run at once and into the lock. */
 	mutex_lock(&ticker->lock);
+	if (!ticker->running) {
+		__atomic_store_n(&ticker->looked, 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&ticker->running, 1, __ATOMIC_SEQ_CST);
+		timer_set(ticker, TICKER_PERIOD_NS);
+	}
 	mutex_unlock(&ticker->lock);
-	cond_wake_one(&ticker->cond);
+}
+
+void ticker_rest(struct ticker *ticker)
+{
+	if (!__atomic_load_n(&ticker->looked, __ATOMIC_RELAXED))
+		rest(ticker);
 }

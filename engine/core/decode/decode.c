@@ -630,6 +630,8 @@ enum decode_result decode_insn_for(const u8 *bytes, u32 size,
 	struct cursor c;
 	bool legal = true;
 
+	if (code == CODE_64 && size >= INSN_LEN_MAX && decode_plain(bytes, ret))
+		return DECODE_OK;
 	start(&c, bytes, size, code, amd);
 	if (size < BUFFER) {
 		copy_input(buffer, bytes, size);

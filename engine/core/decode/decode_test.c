@@ -455,6 +455,54 @@ TEST(a_refused_instruction_leaves_the_result_alone)
 	check_mem_eq(&in, &before, sizeof(in));
 }
 
+/* ------------------------------------------------------- the short way --- */
+
+/* Behind a prefix that 64-bit mode ignores no instruction is read the short
+ * way: it must come to the same. */
+static void both_ways_agree(const u8 *bytes, bool amd)
+{
+	struct insn short_way, long_way;
+	u8 prefixed[48] = {0x2e};
+	enum decode_result result;
+
+	memset(&short_way, 0, sizeof(short_way));
+	memset(&long_way, 0, sizeof(long_way));
+	memcpy(prefixed + 1, bytes, INSN_LEN_MAX);
+	result = decode_insn_for(bytes, 48, CODE_64, amd, &short_way);
+	check_eq(decode_insn_for(prefixed, 48, CODE_64, amd, &long_way), result);
+	if (result != DECODE_OK)
+		return;
+	check_eq(long_way.len, short_way.len + 1);
+	long_way.len--;
+	check_mem_eq(&short_way, &long_way, sizeof(long_way));
+}
+
+TEST(an_ignored_prefix_changes_nothing_but_the_length)
+{
+	static const u8 sibs[] = {0x00, 0x25, 0x64, 0xad, 0xe5, 0xff};
+	u8 bytes[48] = {0};
+
+	for (u32 i = 8; i < sizeof(bytes); i++)
+		bytes[i] = (u8)(0x81 + 13 * i);
+	for (u32 i = 0; i < 17u << 17; i++) {
+		u8 *at = bytes;
+		u32 rex = i >> 17;
+
+		if (rex)
+			*at++ = (u8)(0x3f + rex);
+		if (i >> 16 & 1)
+			*at++ = 0x0f;
+		*at++ = (u8)(i >> 8);
+		*at++ = (u8)i;
+		for (u32 k = 0; k < sizeof(sibs); k++) {
+			*at = sibs[k];
+			both_ways_agree(bytes, k & 1);
+			if ((i & 7) != 4)
+				break;
+		}
+	}
+}
+
 /* ----------------------------------------------------------- the referee --- */
 
 #if HAVE_ZYDIS

@@ -105,6 +105,19 @@ enum {
 	 WHEN((ext) >= 0 || ((attr) & (ROW_MEM_ONLY | ROW_REG_ONLY)),         \
 	      NEEDS_MODRM))
 
+/* Immediates that plain.c reads, each a bit. */
+#define PLAIN_IMM                                                             \
+	(1 << IMM_NONE | 1 << IMM_B | 1 << IMM_BS | 1 << IMM_Z | 1 << IMM_V)
+
+/* Nothing of it needs to be looked at once more; UD and 0F 0D are read in
+ * another way by AMD's decoders. */
+#define FORM_PLAIN(id, space, map, opcode, size, info)                        \
+	WHEN(!((info) & (REG_SEG | REG_CHECK | RM_IS_REG | HAS_VSIB)) &&      \
+		     (PLAIN_IMM >> ((info) & IMM_MASK) & 1) &&                \
+		     (size) != SIZE_VEC && (id) != INSN_UD &&                 \
+		     PLACE(space, map, opcode) != PLACE(LEGACY, 0F, 0x0d),    \
+	     IS_PLAIN)
+
 const struct form insn_forms[] = {
 #define ROW(id_, name, space, map, prefix, opcode, span, ext, rm, size,       \
 	    feature, attr, flags, ...)                                        \
@@ -113,7 +126,9 @@ const struct form insn_forms[] = {
 		.value = PLACE(space, map, opcode) |                          \
 			 FORM_VALUE(PFX_##prefix, ext, rm, attr),             \
 		.info = INFO(__VA_ARGS__) |                                   \
-			FORM_INFO(PFX_##prefix, ext, SIZE_##size, attr),      \
+			FORM_INFO(PFX_##prefix, ext, SIZE_##size, attr) |     \
+			FORM_PLAIN(INSN_##id_, space, map, opcode,            \
+				   SIZE_##size, INFO(__VA_ARGS__)),           \
 		.id = INSN_##id_,                                             \
 	},
 #include "engine/core/decode/rows.inc"

@@ -55,6 +55,7 @@ enum {
 	WIDE_GPR = 1 << 20,   /* W is the width of a general register */
 	ANY_PREFIX = 1 << 21, /* F2 and F3 are not part of the opcode */
 	MAY_LOCK = 1 << 22,
+	IS_PLAIN = 1 << 23,   /* plain.c can read it */
 };
 
 /* clang-format on */
@@ -64,6 +65,11 @@ struct form {
 	u32 info;
 	u32 id; /* enum insn_id */
 };
+
+/* Where the bytes are that simple: decode_insn_for() of 64-bit code, for both
+ * vendors. False: not done. At least INSN_LEN_MAX bytes can be read. */
+struct insn;
+bool decode_plain(const u8 *bytes, struct insn *ret);
 
 extern const struct form insn_forms[];	     /* in the order of insn_rows[] */
 extern const u16 insn_last_form[KEY_PLACES]; /* index + 1, 0: none */

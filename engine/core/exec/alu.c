@@ -202,19 +202,22 @@ HANDLERS1(not )
 			ROW4(op##_reg), ROW4(op##_mem)                        \
 	}
 
-struct alu_row {
-	u16 id;
-	insn_exec_fn form[6][4];
-};
+typedef insn_exec_fn alu_forms[6][4];
 
-static const struct alu_row alu_rows[] = {
-	{INSN_ADD, TABLE2(add)},       {INSN_OR, TABLE2(or)},
-	{INSN_ADC, TABLE2(adc)},       {INSN_SBB, TABLE2(sbb)},
-	{INSN_AND, TABLE2(and)},       {INSN_SUB, TABLE2(sub)},
-	{INSN_XOR, TABLE2(xor)},       {INSN_CMP, TABLE_TEST(cmp)},
-	{INSN_TEST, TABLE_TEST(test)}, {INSN_INC, TABLE1(inc)},
-	{INSN_DEC, TABLE1(dec)},       {INSN_NEG, TABLE1(neg)},
-	{INSN_NOT, TABLE1(not )},
+static const alu_forms alu_add = TABLE2(add), alu_or = TABLE2(or),
+		       alu_adc = TABLE2(adc), alu_sbb = TABLE2(sbb),
+		       alu_and = TABLE2(and), alu_sub = TABLE2(sub),
+		       alu_xor = TABLE2(xor), alu_cmp = TABLE_TEST(cmp),
+		       alu_test = TABLE_TEST(test), alu_inc = TABLE1(inc),
+		       alu_dec = TABLE1(dec), alu_neg = TABLE1(neg),
+		       alu_not = TABLE1(not );
+
+static const alu_forms *const alu_rows[INSN_COUNT] = {
+	[INSN_ADD] = &alu_add, [INSN_OR] = &alu_or,   [INSN_ADC] = &alu_adc,
+	[INSN_SBB] = &alu_sbb, [INSN_AND] = &alu_and, [INSN_SUB] = &alu_sub,
+	[INSN_XOR] = &alu_xor, [INSN_CMP] = &alu_cmp, [INSN_TEST] = &alu_test,
+	[INSN_INC] = &alu_inc, [INSN_DEC] = &alu_dec, [INSN_NEG] = &alu_neg,
+	[INSN_NOT] = &alu_not,
 };
 
 static bool is_immediate(u32 operand)
@@ -239,8 +242,5 @@ insn_exec_fn alu_bind(const struct insn *in)
 		form = 4;
 	else if (is_reg_field(row->op[0]) || row->op[0] == OP_Zv)
 		form = 2;
-	for (u32 i = 0; i < ARRAY_SIZE(alu_rows); i++)
-		if (alu_rows[i].id == in->id)
-			return alu_rows[i].form[form + memory][in->op_size];
-	return NULL;
+	return (*alu_rows[in->id])[form + memory][in->op_size];
 }

@@ -40,6 +40,7 @@ void helper_insn(struct making *m, const struct tr_insn *t)
 		return;
 	}
 	*in = t->in;
+	in->exec = exec_bind(&m->tr->vcpu->cpu, in);
 	flags_want_saved(m);
 	flags_destroyed(m);
 	sp_settle(m);

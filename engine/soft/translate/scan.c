@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "engine/core/decode/row.h"
-#include "engine/core/exec/exec.h"
 #include "engine/soft/translate/inside.h"
 
 #define LOOK_AHEAD 8 /* instructions */
@@ -209,7 +208,6 @@ static bool scan_crosser(struct making *m, const u8 *bytes, u32 first,
 			    (enum code_size)m->code_size,
 			    m->tr->vcpu->cpu.vendor_amd, &t->in) != DECODE_OK)
 		return false;
-	t->in.exec = exec_bind(&m->tr->vcpu->cpu, &t->in);
 	t->offset = (u16)first;
 	m->count = 1;
 	m->unit->bytes = t->in.len;
@@ -241,7 +239,6 @@ bool scan(struct making *m, const u8 *host, const u8 *second)
 		/* Comparison with tier 0 knows registers and memory only. */
 		if (m->tr->verify && m->count && by_handler(&t->in))
 			break;
-		t->in.exec = exec_bind(&m->tr->vcpu->cpu, &t->in);
 		t->offset = (u16)(first + at);
 		at += t->in.len;
 		m->count++;

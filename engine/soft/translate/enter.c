@@ -230,6 +230,18 @@ static u8 *heat_of(struct translator *tr, u64 host)
 	return &tr->heat[(host * 0x9e3779b97f4a7c15u) >> (64 - HEAT_BITS)];
 }
 
+/* What ran long ago is cold again, or other code by now. The table is gone over
+ * by and by. */
+static void heat_cool(struct translator *tr)
+{
+	u8 *heat = &tr->heat[tr->heat_hand];
+
+	for (u32 i = 0; i < 2; i++)
+		if (heat[i] != HEAT_MADE)
+			heat[i] /= 2;
+	tr->heat_hand = (tr->heat_hand + 2) % (1u << HEAT_BITS);
+}
+
 /* The host's page behind the one at RIP; NULL: RIP is far from its edge, or it
  * is not there. */
 static u8 *page_behind(struct translator *tr)
@@ -299,8 +311,11 @@ static struct tr_unit *unit_here(struct translator *tr, u32 extra_mode)
 	/* Most of what comes here is cold, and this is all that it costs. */
 	heat = heat_of(tr, (u64)(uintptr_t)host);
 	made = extra_mode || *heat == HEAT_MADE;
-	if (!made && ++*heat < tr->options.threshold)
-		return NULL;
+	if (!made) {
+		heat_cool(tr);
+		if (++*heat < tr->options.threshold)
+			return NULL;
+	}
 	(void)page_verify(tr, (u64)(uintptr_t)host & ~4095ull);
 	key = key_now(cpu, (u64)(uintptr_t)host, extra_mode);
 	unit = unit_find(tr, &key);

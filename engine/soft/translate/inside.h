@@ -170,6 +170,7 @@ struct translator {
 	struct tr_unit *plain;	   /* run this next, without shared checks */
 	struct tr_exit *link_from; /* the exit just taken: link it if it may */
 	u8 heat[1u << HEAT_BITS];
+	u32 heat_hand;			  /* which is cooled next; even */
 	u8 plain_units[1u << PLAIN_BITS]; /* by hash: no shared checks there */
 	u32 next_site[2][2];
 	bool full;	       /* there is no room for a unit */

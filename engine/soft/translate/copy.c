@@ -70,44 +70,18 @@ static bool closed(const struct x86_cpu *cpu, const struct insn *in)
 	return !(cpu->cr4 & CR4_OSFXSR);
 }
 
-static u8 operand_bytes(const struct insn *in, u8 kind)
-{
-	switch (kind) {
-	case OP_Eb:
-	case OP_Gb:
-	case OP_Zb:
-	case OP_Mb:
-	case OP_RdMb:
-		return 1;
-	case OP_Ew:
-	case OP_Gw:
-	case OP_Mw:
-	case OP_RdMw:
-	case OP_RvMw:
-		return 2;
-	case OP_Ed:
-	case OP_Gd:
-	case OP_Md:
-		return 4;
-	case OP_Eq:
-	case OP_Gq:
-	case OP_Mq:
-		return 8;
-	case OP_Ey:
-	case OP_Gy:
-	case OP_By:
-	case OP_My:
-		return in->flags & INSN_W ? 8 : 4;
-	case OP_Ez:
-		return in->op_size == 1 ? 2 : 4;
-	case OP_Mt:
-		return 10;
-	default:
-		return (u8)(1u << in->op_size);
-	}
-}
-
 /* clang-format off */
+/* Bytes of an operand of that kind; 0: as many as the operand size says. */
+enum { BY_W = 0x80, BY_Z };
+static const u8 bytes_of[OP_COUNT] = {
+	[OP_Eb] = 1, [OP_Gb] = 1, [OP_Zb] = 1, [OP_Mb] = 1, [OP_RdMb] = 1,
+	[OP_Ew] = 2, [OP_Gw] = 2, [OP_Mw] = 2, [OP_RdMw] = 2, [OP_RvMw] = 2,
+	[OP_Ed] = 4, [OP_Gd] = 4, [OP_Md] = 4,
+	[OP_Eq] = 8, [OP_Gq] = 8, [OP_Mq] = 8, [OP_Mt] = 10,
+	[OP_Ey] = BY_W, [OP_Gy] = BY_W, [OP_By] = BY_W, [OP_My] = BY_W,
+	[OP_Ez] = BY_Z,
+};
+
 /* Where an operand of that kind is named; GPR: in a general register, if it is
  * in one at all. */
 #define GPR 8u
@@ -136,6 +110,19 @@ static const u8 named_in[OP_COUNT] = {
 	[OP_Hq] = FIELD_VVVV, [OP_Hd] = FIELD_VVVV,
 };
 /* clang-format on */
+
+static u8 operand_bytes(const struct insn *in, u8 kind)
+{
+	u8 bytes = bytes_of[kind];
+
+	if (!bytes)
+		return (u8)(1u << in->op_size);
+	if (bytes == BY_W)
+		return in->flags & INSN_W ? 8 : 4;
+	if (bytes == BY_Z)
+		return in->op_size == 1 ? 2 : 4;
+	return bytes;
+}
 
 static void register_name(const struct insn *in, struct named *o)
 {
@@ -176,50 +163,59 @@ struct shape {
 	u8 imm_bytes;
 };
 
+/* An operand that no field of the encoding names; false: not known here. */
+static bool unnamed(const struct insn *in, u8 kind, struct shape *s)
+{
+	switch (kind) {
+	case OP_Ib:
+	case OP_Ibs:
+	case OP_Lx:
+		s->imm_bytes = 1;
+		return true;
+	case OP_Iw:
+		s->imm_bytes = 2;
+		return true;
+	case OP_Iz:
+		s->imm_bytes = in->op_size == 1 ? 2 : 4;
+		return true;
+	case OP_Iv:
+		s->imm_bytes = (u8)(1u << in->op_size);
+		return true;
+	case OP_AL:
+	case OP_rAX:
+	case OP_CL:
+	case OP_DX:
+	case OP_ONE:
+	case OP_ST0:
+	case OP_STi:
+	case OP_XMM0:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static bool shape_of(const struct insn *in, struct shape *s)
 {
 	const struct insn_row *row = &insn_rows[in->row];
 
 	*s = (struct shape){0};
-	for (u32 i = 0; i < ARRAY_SIZE(row->op); i++) {
-		struct named o = operand_of(in, i);
+	for (u32 i = 0; i < ARRAY_SIZE(row->op) && row->op[i]; i++) {
+		struct named o;
 
-		switch (row->op[i]) {
-		case OP_Ib:
-		case OP_Ibs:
-		case OP_Lx:
-			s->imm_bytes = 1;
-			break;
-		case OP_Iw:
-			s->imm_bytes = 2;
-			break;
-		case OP_Iz:
-			s->imm_bytes = in->op_size == 1 ? 2 : 4;
-			break;
-		case OP_Iv:
-			s->imm_bytes = (u8)(1u << in->op_size);
-			break;
-		case OP_NONE:
-		case OP_AL:
-		case OP_rAX:
-		case OP_CL:
-		case OP_DX:
-		case OP_ONE:
-		case OP_ST0:
-		case OP_STi:
-		case OP_XMM0:
-			break;
-		default:
-			if (o.field == FIELD_NONE)
+		if (!named_in[row->op[i]]) {
+			if (!unnamed(in, row->op[i], s))
 				return false;
+			continue;
 		}
+		o = operand_of(in, i);
 		if (o.field == FIELD_REG)
 			s->reg = o;
 		else if (o.field == FIELD_RM)
 			s->rm = o;
 		else if (o.field == FIELD_VVVV)
 			s->vvvv = o;
-		else if (o.field == FIELD_OPCODE)
+		else
 			s->opcode = o;
 	}
 	return true;
@@ -439,9 +435,12 @@ static void lea(struct making *m, const struct insn *in, const struct shape *s)
 
 u32 copy_memory_bytes(const struct insn *in)
 {
-	struct shape s;
+	const struct insn_row *row = &insn_rows[in->row];
 
-	return shape_of(in, &s) ? s.rm.bytes : 0;
+	for (u32 i = 0; i < ARRAY_SIZE(row->op) && row->op[i]; i++)
+		if ((named_in[row->op[i]] & ~GPR) == FIELD_RM)
+			return operand_bytes(in, row->op[i]);
+	return 0;
 }
 
 /* General registers that an instruction writes and names: BIT(number). */
@@ -449,9 +448,12 @@ u32 copy_gprs_named(const struct insn *in)
 {
 	u32 mask = 0;
 
-	for (u32 i = 0; i < ARRAY_SIZE(insn_rows[0].op); i++) {
-		struct named o = operand_of(in, i);
+	for (u32 i = 0; i < 2; i++) { /* further ones are only read */
+		struct named o;
 
+		if (!(named_in[insn_rows[in->row].op[i]] & GPR))
+			continue;
+		o = operand_of(in, i);
 		if (o.gpr && o.written)
 			mask |= (u32)BIT(o.number);
 	}

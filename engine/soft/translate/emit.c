@@ -18,39 +18,51 @@ void emit_byte(struct emit *e, u8 byte)
 
 void emit_u32(struct emit *e, u32 value)
 {
-	for (u32 i = 0; i < 4; i++)
-		emit_byte(e, (u8)(value >> (8 * i)));
+	if (unlikely(e->end - e->at < (ptrdiff_t)sizeof(value))) {
+		e->full = true;
+		return;
+	}
+	memcpy(e->at, &value, sizeof(value));
+	e->at += sizeof(value);
+}
+
+/* The parts of emit_insn(), which has seen to the room: each writes at `at` and
+ * answers where it ends. */
+
+static u8 *put_u32(u8 *at, u32 value)
+{
+	memcpy(at, &value, sizeof(value));
+	return at + sizeof(value);
 }
 
 /* ModRM, SIB and displacement. [SDM2 2.1.5 "Addressing-Mode Encoding"] */
-static void emit_modrm(struct emit *e, u8 reg, const struct place *rm)
+static u8 *put_modrm(u8 *at, u8 reg, const struct place *rm)
 {
 	u8 field = (u8)((reg & 7) << 3), base = rm->base & 7, mod;
 	bool sib = rm->index != H_NONE || base == 4;
 
 	if (rm->kind == PLACE_REG) {
-		emit_byte(e, (u8)(0xc0 | field | base));
-		return;
+		*at++ = (u8)(0xc0 | field | base);
+		return at;
 	}
 	if (rm->base == H_NONE) {
-		emit_byte(e, field | 4);
-		emit_byte(e, rm->index == H_NONE
-				     ? 0x25
-				     : (u8)(rm->scale << 6 |
-					    (rm->index & 7) << 3 | 5));
-		emit_u32(e, (u32)rm->disp);
-		return;
+		*at++ = field | 4;
+		*at++ = rm->index == H_NONE ? 0x25
+					    : (u8)(rm->scale << 6 |
+						   (rm->index & 7) << 3 | 5);
+		return put_u32(at, (u32)rm->disp);
 	}
 	mod = rm->disp == 0 && base != 5 ? 0 : rm->disp == (s8)rm->disp ? 1 : 2;
-	emit_byte(e, (u8)(mod << 6 | field | (sib ? 4 : base)));
+	*at++ = (u8)(mod << 6 | field | (sib ? 4 : base));
 	if (sib)
-		emit_byte(e, (u8)(rm->scale << 6 |
-				  (rm->index == H_NONE ? 4 : rm->index & 7) << 3 |
-				  base));
+		*at++ = (u8)(rm->scale << 6 |
+			     (rm->index == H_NONE ? 4 : rm->index & 7) << 3 |
+			     base);
 	if (mod == 1)
-		emit_byte(e, (u8)rm->disp);
+		*at++ = (u8)rm->disp;
 	else if (mod == 2)
-		emit_u32(e, (u32)rm->disp);
+		at = put_u32(at, (u32)rm->disp);
+	return at;
 }
 
 static u8 high_bit(u8 reg)
@@ -58,7 +70,7 @@ static u8 high_bit(u8 reg)
 	return reg != H_NONE && (reg & 8) ? 1 : 0;
 }
 
-static void emit_vex(struct emit *e, const struct encoding *c)
+static u8 *put_vex(u8 *at, const struct encoding *c)
 {
 	static const u8 maps[] = {[MAP_0F] = 1, [MAP_0F38] = 2, [MAP_0F3A] = 3};
 	u8 pp = c->prefix == 0x66   ? 1
@@ -66,55 +78,53 @@ static void emit_vex(struct emit *e, const struct encoding *c)
 		: c->prefix == 0xf2 ? 3
 				    : 0;
 
-	emit_byte(e, 0xc4);
-	emit_byte(e, (u8)((high_bit(c->reg) ^ 1) << 7 |
-			  (high_bit(c->rm.index) ^ 1) << 6 |
-			  (high_bit(c->rm.base) ^ 1) << 5 | maps[c->map]));
-	emit_byte(e, (u8)(c->wide << 7 | (~c->vvvv & 15) << 3 |
-			  c->vex_long << 2 | pp));
+	*at++ = 0xc4;
+	*at++ = (u8)((high_bit(c->reg) ^ 1) << 7 |
+		     (high_bit(c->rm.index) ^ 1) << 6 |
+		     (high_bit(c->rm.base) ^ 1) << 5 | maps[c->map]);
+	*at++ = (u8)(c->wide << 7 | (~c->vvvv & 15) << 3 | c->vex_long << 2 | pp);
+	return at;
 }
 
-static void emit_legacy(struct emit *e, const struct encoding *c)
+static u8 *put_legacy(u8 *at, const struct encoding *c)
 {
 	u8 rex = (u8)(c->wide << 3 | high_bit(c->reg) << 2 |
 		      high_bit(c->rm.index) << 1 | high_bit(c->rm.base));
 
 	if (c->lock)
-		emit_byte(e, 0xf0);
+		*at++ = 0xf0;
 	if (c->opsize && c->prefix != 0x66)
-		emit_byte(e, 0x66);
+		*at++ = 0x66;
 	if (c->prefix)
-		emit_byte(e, c->prefix);
+		*at++ = c->prefix;
 	if (rex || c->rex)
-		emit_byte(e, 0x40 | rex);
+		*at++ = 0x40 | rex;
 	if (c->map != MAP_ONE)
-		emit_byte(e, 0x0f);
+		*at++ = 0x0f;
 	if (c->map == MAP_0F38)
-		emit_byte(e, 0x38);
+		*at++ = 0x38;
 	else if (c->map == MAP_0F3A)
-		emit_byte(e, 0x3a);
+		*at++ = 0x3a;
+	return at;
 }
 
 void emit_insn(struct emit *e, const struct encoding *c)
 {
-	if (e->end - e->at < EMIT_INSN_MAX) {
+	u8 *at = e->at;
+
+	if (e->end - at < EMIT_INSN_MAX) {
 		e->full = true;
 		return;
 	}
 	if (c->rm.kind == PLACE_GS && c->form == FORM_MODRM)
-		emit_byte(e, 0x65);
-	if (c->vex)
-		emit_vex(e, c);
-	else
-		emit_legacy(e, c);
-	if (c->form == FORM_OPCODE)
-		emit_byte(e, (u8)(c->opcode | (c->rm.base & 7)));
-	else
-		emit_byte(e, c->opcode);
+		*at++ = 0x65;
+	at = c->vex ? put_vex(at, c) : put_legacy(at, c);
+	*at++ = c->form == FORM_OPCODE ? (u8)(c->opcode | (c->rm.base & 7))
+				       : c->opcode;
 	if (c->form == FORM_MODRM)
-		emit_modrm(e, c->reg, &c->rm);
-	for (u32 i = 0; i < c->imm_bytes; i++)
-		emit_byte(e, (u8)(c->imm >> (8 * i)));
+		at = put_modrm(at, c->reg, &c->rm);
+	memcpy(at, &c->imm, sizeof(c->imm)); /* what is too much goes over */
+	e->at = at + c->imm_bytes;
 }
 
 static void emit_sized(struct emit *e, u8 op, u8 reg, struct place rm, u8 bytes)

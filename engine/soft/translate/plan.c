@@ -52,10 +52,12 @@ static u32 gprs_implied(const struct insn *in)
 		return 0;
 	if (!(row->attr & ROW_COPYABLE) && !small_copies(in))
 		return ALL_GPRS;
-	for (u32 i = 0; i < ARRAY_SIZE(row->op); i++)
+	if (row->op[0] == OP_NONE)
+		return BIT(RAX) | BIT(RCX) | BIT(RDX);
+	for (u32 i = 0; i < ARRAY_SIZE(row->op) && row->op[i]; i++)
 		if (row->op[i] == OP_AL || row->op[i] == OP_rAX ||
 		    row->op[i] == OP_DX || row->op[i] == OP_CL ||
-		    row->op[i] == OP_XMM0 || (!i && row->op[i] == OP_NONE))
+		    row->op[i] == OP_XMM0)
 			return BIT(RAX) | BIT(RCX) | BIT(RDX);
 	return row->attr & ROW_IMM_ID ? BIT(RCX) : 0; /* PCMPISTRI */
 }
@@ -198,18 +200,22 @@ static void plan_spans(struct making *m)
 		struct tr_insn *t = &m->insn[i];
 		const struct insn *in = &t->in;
 		bool write = insn_rows[in->row].attr & ROW_MEM_WRITE;
-		u32 base = in->base_off / 8u;
-		u32 bytes = flow_memory_bytes(in);
+		u32 base = in->base_off / 8u, bytes;
 
 		t->span_shared = false;
 		if (plain)
 			continue;
-		for (u32 reg = 0; reg < 16; reg++)
-			if (t->written & BIT(reg))
-				span[0][reg] = span[1][reg] = (struct span){0};
+		for (u32 left = t->written; left; left &= left - 1) {
+			u32 reg = (u32)__builtin_ctz(left);
+
+			span[0][reg].accesses = span[1][reg].accesses = 0;
+		}
+		if (!(in->flags & INSN_MEM) || !access_is_simple(in))
+			continue;
+		bytes = flow_memory_bytes(in);
 		if (!bytes && insn_rows[in->row].attr & ROW_COPYABLE)
 			bytes = copy_memory_bytes(in);
-		if (!(in->flags & INSN_MEM) || !bytes || !access_is_simple(in))
+		if (!bytes)
 			continue;
 		if (in->disp + (s64)bytes != (s32)(in->disp + (s64)bytes))
 			continue;
@@ -233,7 +239,9 @@ void plan(struct making *m)
 /* A check holds for as long as its base register does. */
 void plan_insn_done(struct making *m, const struct tr_insn *t)
 {
-	for (u32 reg = 0; reg < 16; reg++)
-		if (t->written & BIT(reg))
-			m->right[0][reg].slot = m->right[1][reg].slot = 0;
+	for (u32 left = t->written; left; left &= left - 1) {
+		u32 reg = (u32)__builtin_ctz(left);
+
+		m->right[0][reg].slot = m->right[1][reg].slot = 0;
+	}
 }

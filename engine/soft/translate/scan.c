@@ -92,8 +92,8 @@ bool insn_uses_stack(const struct insn *in)
 /* Runs on tier 0, which looks at all of RFLAGS. */
 static bool by_handler(const struct insn *in)
 {
-	return !insn_leaves(in) && !insn_uses_stack(in) && !may_pass(in) &&
-	       !small_copies(in) && !(insn_rows[in->row].attr & ROW_COPYABLE);
+	return !(insn_rows[in->row].attr & ROW_COPYABLE) && !insn_leaves(in) &&
+	       !insn_uses_stack(in) && !may_pass(in) && !small_copies(in);
 }
 
 /* All flags may be looked at there, or behind. */

@@ -215,11 +215,13 @@ enum tlb_class {
  * The entries that gave a right to write since somebody last withdrew them
  * all, so that he need not look at every entry. An entry may stand in it twice.
  */
-#define WRITERS_MAX 1024
+#define WRITERS_MAX   1024
+#define WRITERS_WORDS 64
 
 struct x86_writers {
 	u32 count; /* over the maximum: some are missing */
 	struct x86_tlb_entry *entry[WRITERS_MAX];
+	u64 host_pages[WRITERS_WORDS]; /* where they lead: a bit by hash */
 };
 
 /* Memory as it was before each write, newest last; for who wants to undo them.

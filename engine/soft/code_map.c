@@ -122,7 +122,7 @@ bool code_map_protect(struct soft_vcpu *vcpu, u64 host_page)
 		return false;
 	if (vm->vcpu_count == 1 && *entry < OPEN) {
 		__atomic_fetch_or(entry, PAGE_CODE, __ATOMIC_SEQ_CST);
-		translator_forget_writes(vcpu->translator);
+		translator_forget_writes_to(vcpu->translator, host_page);
 		return true;
 	}
 	translator_fpu_sync(vcpu);

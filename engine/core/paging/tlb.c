@@ -195,12 +195,28 @@ static bool may_read(const struct x86_cpu *cpu, u32 class,
 	       !(cpu->cr4 & CR4_SMAP);
 }
 
-static void writer_note(struct x86_cpu *cpu, struct x86_tlb_entry *entry)
+static u32 writers_hash(u64 host)
+{
+	_Static_assert(WRITERS_WORDS * 64 == 1 << 12, "the shift below");
+	return (u32)((host >> 12) * 0x9e3779b97f4a7c15u >> 52);
+}
+
+bool writers_reach(const struct x86_writers *writers, u64 host_page)
+{
+	u32 hash = writers_hash(host_page);
+
+	return writers->host_pages[hash / 64] >> hash % 64 & 1;
+}
+
+static void writer_note(struct x86_cpu *cpu, struct x86_tlb_entry *entry,
+			u64 host)
 {
 	struct x86_writers *writers = cpu->writers;
+	u32 hash = writers_hash(host);
 
 	if (!writers)
 		return;
+	writers->host_pages[hash / 64] |= BIT(hash % 64);
 	if (writers->count < WRITERS_MAX)
 		writers->entry[writers->count] = entry;
 	if (writers->count <= WRITERS_MAX)
@@ -226,7 +242,7 @@ static void entry_install(struct x86_cpu *cpu, u32 class, gva_t page,
 		entry->read_tag = tag;
 		if (access & WALK_WRITE) {
 			entry->write_tag = tag;
-			writer_note(cpu, entry);
+			writer_note(cpu, entry, (u64)(uintptr_t)host);
 		}
 	}
 	if ((page >> 63) && !walk->global)

@@ -30,6 +30,9 @@ static inline bool linear_canonical(const struct x86_cpu *cpu, gva_t address)
 	       (u64)((s64)(address << shift) >> shift) == address;
 }
 
+/* May one of the entries noted there write to that page of the host's? */
+bool writers_reach(const struct x86_writers *writers, u64 host_page);
+
 /*
  * Walks for one access (WALK_*) by code of that class, enters what it found and
  * tells where the byte is. X86_OK or X86_FAULT (#PF raised).

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "engine/core/paging/mem.h"
+#include "engine/core/paging/tlb.h"
 #include "engine/soft/translate/inside.h"
 
 static void *map_shared(int fd, size_t bytes, int protection)
@@ -350,4 +351,11 @@ void translator_forget_writes(struct translator *tr)
 	else
 		all_writes_forget(cpu);
 	tr->writers.count = 0;
+	memset(tr->writers.host_pages, 0, sizeof(tr->writers.host_pages));
+}
+
+void translator_forget_writes_to(struct translator *tr, u64 host_page)
+{
+	if (writers_reach(&tr->writers, host_page))
+		translator_forget_writes(tr);
 }

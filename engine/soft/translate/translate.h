@@ -126,6 +126,8 @@ void translator_clear(struct translator *tr);
 void translator_drop_page(struct translator *tr, u64 host_page);
 /* No cached right to write may outlive this. */
 void translator_forget_writes(struct translator *tr);
+/* The same if one of them may lead to that page. */
+void translator_forget_writes_to(struct translator *tr, u64 host_page);
 /* A run() begins, or an interrupt came: code may have been changed behind our
  * back meanwhile, unless the client tells of each such change. */
 void translator_begin(struct translator *tr);

@@ -255,6 +255,7 @@ static void unit_drop(struct translator *tr, struct tr_unit *unit)
 		exit_unlink(unit->links);
 	for (u32 i = 0; i < unit->exit_count; i++)
 		exit_unlink(&unit->exit[i]);
+	jump_forget(tr, unit);
 }
 
 static u32 plain_hash(u64 host)
@@ -268,8 +269,6 @@ void unit_make_plain(struct translator *tr, struct tr_unit *unit)
 	tr->plain_units[plain_hash(unit->host)] = 1;
 	unit_drop(tr, unit);
 	tr->link_from = NULL;
-	jumps_reset(tr, TR_USER);
-	jumps_reset(tr, TR_SYSTEM);
 }
 
 /* What shares its hash with such a one is a little slower. */
@@ -289,8 +288,6 @@ static void page_units_drop(struct translator *tr, struct tr_page *page)
 	page->units = page->crossers = NULL;
 	tr->dropped = true;
 	tr->link_from = NULL;
-	jumps_reset(tr, TR_USER);
-	jumps_reset(tr, TR_SYSTEM);
 }
 
 void translator_drop_page(struct translator *tr, u64 host_page)

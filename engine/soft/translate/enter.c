@@ -195,12 +195,23 @@ static struct tr_jump *displaced_of(struct soft_vcpu *vcpu, u64 key)
 	return &vcpu->hot.displaced[crc >> 4 & (TR_DISPLACED - 1)];
 }
 
+static bool jump_is_known(const struct translator *tr,
+			  const struct tr_unit *unit)
+{
+	return unit->jump && unit->jump_epoch == tr->jump_epoch[unit->table];
+}
+
 static void jump_note(struct translator *tr, u32 table, u64 rip,
-		      const struct tr_unit *unit)
+		      struct tr_unit *unit)
 {
 	struct tr_jump *jump = jump_of(tr->vcpu, table, rip);
 	u64 key = rip ^ tr->key[table];
 
+	unit->jumps_many = jump_is_known(tr, unit) &&
+			   (unit->jumps_many || unit->jump_key != key);
+	unit->jump = jump;
+	unit->jump_key = key;
+	unit->jump_epoch = tr->jump_epoch[table];
 	space_jump_noted(tr, table, rip);
 	if (unit->host2)
 		space_jump_noted(tr, table, rip + INSN_LEN_MAX);
@@ -210,6 +221,24 @@ static void jump_note(struct translator *tr, u32 table, u64 rip,
 		.key = key,
 		.code = executable(tr, unit->entry_saved),
 	};
+}
+
+/* Jumps lead to the unit no more. */
+void jump_forget(struct translator *tr, struct tr_unit *unit)
+{
+	struct tr_jump *jump = unit->jump, *displaced;
+
+	if (!jump_is_known(tr, unit))
+		return;
+	if (unit->jumps_many) {
+		jumps_reset(tr, unit->table);
+		return;
+	}
+	displaced = displaced_of(tr->vcpu, unit->jump_key);
+	if (jump->key == unit->jump_key)
+		*jump = (struct tr_jump){0};
+	if (displaced->key == unit->jump_key)
+		*displaced = (struct tr_jump){0};
 }
 
 /* --- finding and making --- */
@@ -316,7 +345,8 @@ static struct tr_unit *unit_here(struct translator *tr, u32 extra_mode)
 		if (++*heat < tr->options.threshold)
 			return NULL;
 	}
-	(void)page_verify(tr, (u64)(uintptr_t)host & ~4095ull);
+	if (!tr->vcpu->vm->writes_told)
+		(void)page_verify(tr, (u64)(uintptr_t)host & ~4095ull);
 	key = key_now(cpu, (u64)(uintptr_t)host, extra_mode);
 	unit = unit_find(tr, &key);
 	*heat = HEAT_MADE;

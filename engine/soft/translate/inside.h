@@ -100,10 +100,20 @@ struct tr_map {
 };
 
 struct tr_unit {
+	/* What is looked at where it is found. */
 	u64 host; /* as in its key */
 	u64 rip, cs;
 	u32 mode;
 	u32 crc; /* of its bytes */
+	struct tr_unit *hash_next;
+	u64 host2; /* of the second page, if its one instruction crosses */
+	u8 *entry_host, *entry_saved;
+	/* The table's jump that leads to it, if it was noted in this epoch. */
+	struct tr_jump *jump;
+	u64 jump_key;
+	u32 jump_epoch;
+	bool jumps_many; /* others do, too */
+	u8 table;	 /* TR_USER, TR_SYSTEM */
 	u16 bytes, exit_count, map_count;
 	u16 undefined; /* flags that some instruction leaves so */
 	u8 span_failures;
@@ -113,10 +123,8 @@ struct tr_unit {
 	bool stack_writes; /* to what that covers, come what may */
 	u8 *code;	   /* writable view */
 	u32 code_bytes;
-	u8 *entry_host, *entry_saved;
-	struct tr_unit *hash_next, *page_next;
-	u64 host2; /* of the second page, if its one instruction crosses */
-	struct tr_unit *cross_next; /* in that page's list */
+	struct tr_unit *page_next;
+	struct tr_unit *cross_next; /* in the second page's list */
 	struct tr_exit *links;	    /* exits that jump here */
 	struct tr_exit *exit;	    /* [exit_count] */
 	struct tr_map *map;	    /* [map_count], by code */
@@ -155,7 +163,8 @@ struct translator {
 	struct tr_page *pages[1u << PAGE_HASH_BITS];
 	u64 epoch; /* of foreign writes: raised by each run() */
 	u64 random;
-	u64 key[2]; /* what hot.jump_key is when nobody wants us */
+	u64 key[2];	   /* what hot.jump_key is when nobody wants us */
+	u32 jump_epoch[2]; /* all jumps were dropped so often */
 	u64 seen_space, seen_upper, seen_page_flushes[2];
 	struct kept_space kept[TLB_CONTEXTS];
 	u32 kept_next;
@@ -315,6 +324,7 @@ struct tr_page *page_find(const struct translator *tr, u64 host_page);
 bool page_verify(struct translator *tr, u64 host_page);
 void translator_distrust(struct translator *tr, u64 host_page);
 void jumps_reset(struct translator *tr, u32 table);
+void jump_forget(struct translator *tr, struct tr_unit *unit); /* enter.c */
 void slots_reset(struct translator *tr, u32 table);
 void slots_create(struct translator *tr);
 void slots_forget_writes(struct translator *tr);

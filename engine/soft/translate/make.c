@@ -210,11 +210,12 @@ struct tr_unit *unit_make(struct translator *tr, const struct unit_key *key,
 	*unit = (struct tr_unit){.host = key->host,
 				 .rip = key->rip,
 				 .cs = key->cs,
-				 .mode = key->mode};
+				 .mode = key->mode,
+				 .table = cpu->cpl == 3 ? TR_USER : TR_SYSTEM};
 	m->tr = tr;
 	m->unit = unit;
 	m->absolute = !code_floats(cpu);
-	m->table = cpu->cpl == 3 ? TR_USER : TR_SYSTEM;
+	m->table = unit->table;
 	m->code_size = cpu->code;
 	m->page = m->absolute ? key->rip & ~0xfffull : 0;
 	m->linear_mask = cpu->linear_mask;

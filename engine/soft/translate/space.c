@@ -47,6 +47,7 @@ static void key_set(struct translator *tr, u32 table, u64 key)
 void jumps_reset(struct translator *tr, u32 table)
 {
 	key_set(tr, table, random_next(tr));
+	tr->jump_epoch[table]++;
 	memset(tr->jump_pages[table], 0, sizeof(tr->jump_pages[table]));
 	if (table != TR_USER)
 		return;

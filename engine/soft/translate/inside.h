@@ -26,7 +26,7 @@
 #define META_BYTES	  (16u << 20)
 #define HASH_BITS	  16
 #define PAGE_HASH_BITS	  12
-#define THRESHOLD	  12
+#define THRESHOLD	  6
 #define HEAT_BITS	  17
 #define JUMP_PAGE_WORDS	  64
 

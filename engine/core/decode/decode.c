@@ -621,17 +621,16 @@ static void fill(const struct cursor *c, const struct form *form,
 	ret->index_vec = c->index_vec;
 }
 
-enum decode_result decode_insn_for(const u8 *bytes, u32 size,
-				   enum code_size code, bool amd,
-				   struct insn *ret)
+/* Kept apart: what the long way saves and restores is half of the short one. */
+static enum decode_result __attribute__((noinline))
+decode_any(const u8 *bytes, u32 size, enum code_size code, bool amd,
+	   struct insn *ret)
 {
 	const struct form *form;
 	u8 buffer[BUFFER];
 	struct cursor c;
 	bool legal = true;
 
-	if (code == CODE_64 && size >= INSN_LEN_MAX && decode_plain(bytes, ret))
-		return DECODE_OK;
 	start(&c, bytes, size, code, amd);
 	if (size < BUFFER) {
 		copy_input(buffer, bytes, size);
@@ -650,6 +649,15 @@ enum decode_result decode_insn_for(const u8 *bytes, u32 size,
 		return DECODE_UD;
 	fill(&c, form, ret);
 	return DECODE_OK;
+}
+
+enum decode_result decode_insn_for(const u8 *bytes, u32 size,
+				   enum code_size code, bool amd,
+				   struct insn *ret)
+{
+	if (code == CODE_64 && size >= INSN_LEN_MAX && decode_plain(bytes, ret))
+		return DECODE_OK;
+	return decode_any(bytes, size, code, amd, ret);
 }
 
 enum decode_result decode_insn(const u8 *bytes, u32 size, enum code_size code,

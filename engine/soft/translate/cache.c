@@ -92,6 +92,15 @@ void *meta_alloc(struct translator *tr, size_t bytes)
 	return at;
 }
 
+/* unit_make() has seen to the memory. */
+struct tr_unit *unit_alloc(struct translator *tr)
+{
+	_Static_assert(offsetof(struct tr_unit, cs) == UNIT_ALIGN, "one line");
+	tr->meta_used = (tr->meta_used + UNIT_ALIGN - 1) &
+			~(size_t)(UNIT_ALIGN - 1);
+	return meta_alloc(tr, sizeof(struct tr_unit));
+}
+
 /* The host's CRC32C: four bits a byte would do, eight bytes go at once. */
 u32 unit_crc(const u8 *bytes, u32 count)
 {
@@ -121,14 +130,36 @@ static u32 page_hash(u64 host_page)
 		     (64 - PAGE_HASH_BITS));
 }
 
-struct tr_unit *unit_find(const struct translator *tr,
-			  const struct unit_key *key)
+static u32 found_hash(u64 host)
+{
+	return (u32)(host * 0x9e3779b97f4a7c15u >> (64 - FOUND_BITS));
+}
+
+static bool unit_is(const struct tr_unit *unit, const struct unit_key *key)
+{
+	return unit->host == key->host && unit->mode == key->mode &&
+	       unit->rip == key->rip &&
+	       (!(key->mode & MODE_KEYED) || unit->cs == key->cs);
+}
+
+/* If it is one of those that were found last. What a new address space asks
+ * for are the same some thousand again and again. */
+struct tr_unit *unit_found(const struct translator *tr,
+			   const struct unit_key *key)
+{
+	struct tr_unit *unit = tr->found[found_hash(key->host)];
+
+	return unit && unit_is(unit, key) && !unit->dead ? unit : NULL;
+}
+
+struct tr_unit *unit_find(struct translator *tr, const struct unit_key *key)
 {
 	struct tr_unit *unit = tr->hash[hash_of(key->host, key->mode)];
 
-	while (unit && (unit->host != key->host || unit->mode != key->mode ||
-			unit->rip != key->rip || unit->cs != key->cs))
+	while (unit && !unit_is(unit, key))
 		unit = unit->hash_next;
+	if (unit)
+		tr->found[found_hash(key->host)] = unit;
 	return unit;
 }
 
@@ -318,6 +349,7 @@ void translator_clear(struct translator *tr)
 {
 	if (tr->unit_count) { /* else they are as they came from the kernel */
 		memset(tr->hash, 0, sizeof(tr->hash));
+		memset(tr->found, 0, sizeof(tr->found));
 		memset(tr->pages, 0, sizeof(tr->pages));
 	}
 	tr->unit_count = 0;

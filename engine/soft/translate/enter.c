@@ -198,7 +198,7 @@ static struct tr_jump *displaced_of(struct soft_vcpu *vcpu, u64 key)
 static bool jump_is_known(const struct translator *tr,
 			  const struct tr_unit *unit)
 {
-	return unit->jump && unit->jump_epoch == tr->jump_epoch[unit->table];
+	return unit->jump_epoch == tr->jump_epoch[unit->table];
 }
 
 static void jump_note(struct translator *tr, u32 table, u64 rip,
@@ -209,7 +209,7 @@ static void jump_note(struct translator *tr, u32 table, u64 rip,
 
 	unit->jumps_many = jump_is_known(tr, unit) &&
 			   (unit->jumps_many || unit->jump_key != key);
-	unit->jump = jump;
+	unit->jump = (u16)(jump - tr->vcpu->hot.jump[table]);
 	unit->jump_key = key;
 	unit->jump_epoch = tr->jump_epoch[table];
 	space_jump_noted(tr, table, rip);
@@ -226,7 +226,7 @@ static void jump_note(struct translator *tr, u32 table, u64 rip,
 /* Jumps lead to the unit no more. */
 void jump_forget(struct translator *tr, struct tr_unit *unit)
 {
-	struct tr_jump *jump = unit->jump, *displaced;
+	struct tr_jump *jump, *displaced;
 
 	if (!jump_is_known(tr, unit))
 		return;
@@ -234,6 +234,7 @@ void jump_forget(struct translator *tr, struct tr_unit *unit)
 		jumps_reset(tr, unit->table);
 		return;
 	}
+	jump = &tr->vcpu->hot.jump[unit->table][unit->jump];
 	displaced = displaced_of(tr->vcpu, unit->jump_key);
 	if (jump->key == unit->jump_key)
 		*jump = (struct tr_jump){0};
@@ -337,6 +338,10 @@ static struct tr_unit *unit_here(struct translator *tr, u32 extra_mode)
 	}
 	if (tlb_fetch(cpu, rip, &host))
 		return NULL;
+	key = key_now(cpu, (u64)(uintptr_t)host, extra_mode);
+	unit = unit_found(tr, &key);
+	if (unit && !unit->host2 && tr->vcpu->vm->writes_told)
+		return unit;
 	/* Most of what comes here is cold, and this is all that it costs. */
 	heat = heat_of(tr, (u64)(uintptr_t)host);
 	made = extra_mode || *heat == HEAT_MADE;
@@ -347,7 +352,6 @@ static struct tr_unit *unit_here(struct translator *tr, u32 extra_mode)
 	}
 	if (!tr->vcpu->vm->writes_told)
 		(void)page_verify(tr, (u64)(uintptr_t)host & ~4095ull);
-	key = key_now(cpu, (u64)(uintptr_t)host, extra_mode);
 	unit = unit_find(tr, &key);
 	*heat = HEAT_MADE;
 	if (unit)

@@ -25,6 +25,8 @@
 #define CODE_BYTES	  (32u << 20)
 #define META_BYTES	  (16u << 20)
 #define HASH_BITS	  16
+#define FOUND_BITS	  12
+#define UNIT_ALIGN	  64
 #define PAGE_HASH_BITS	  12
 #define THRESHOLD	  6
 #define HEAT_BITS	  17
@@ -99,30 +101,31 @@ struct tr_map {
 	u8 flags_at; /* enum flags_at */
 };
 
+/* Aligned to UNIT_ALIGN: what is looked at to enter it is one line of cache. */
 struct tr_unit {
-	/* What is looked at where it is found. */
-	u64 host; /* as in its key */
-	u64 rip, cs;
+	u64 host, rip; /* as in its key */
 	u32 mode;
-	u32 crc; /* of its bytes */
+	u32 jump_epoch; /* the jump below is true in; 0: none */
 	struct tr_unit *hash_next;
 	u64 host2; /* of the second page, if its one instruction crosses */
-	u8 *entry_host, *entry_saved;
-	/* The table's jump that leads to it, if it was noted in this epoch. */
-	struct tr_jump *jump;
-	u64 jump_key;
-	u32 jump_epoch;
+	u8 *entry_saved;
+	u64 jump_key;	 /* of the table's jump that leads here */
+	u16 jump;	 /* its index */
 	bool jumps_many; /* others do, too */
 	u8 table;	 /* TR_USER, TR_SYSTEM */
-	u16 bytes, exit_count, map_count;
-	u16 undefined; /* flags that some instruction leaves so */
-	u8 span_failures;
 	bool dead;
 	bool calls;	   /* handlers of tier 0 */
 	bool stack_shared; /* one check at its head covers the stack */
 	bool stack_writes; /* to what that covers, come what may */
-	u8 *code;	   /* writable view */
+
+	u64 cs; /* as in its key */
+	u8 *entry_host;
+	u8 *code; /* writable view */
 	u32 code_bytes;
+	u32 crc; /* of its bytes */
+	u16 bytes, exit_count, map_count;
+	u16 undefined; /* flags that some instruction leaves so */
+	u8 span_failures;
 	struct tr_unit *page_next;
 	struct tr_unit *cross_next; /* in the second page's list */
 	struct tr_exit *links;	    /* exits that jump here */
@@ -160,6 +163,7 @@ struct translator {
 	struct tr_unit **units; /* owned: by code address, unit_count */
 	u32 unit_count, unit_max;
 	struct tr_unit *hash[1u << HASH_BITS];
+	struct tr_unit *found[1u << FOUND_BITS]; /* lately, by hash of host */
 	struct tr_page *pages[1u << PAGE_HASH_BITS];
 	u64 epoch; /* of foreign writes: raised by each run() */
 	u64 random;
@@ -313,8 +317,10 @@ enum cold_kind {
 bool cache_create(struct translator *tr);
 void cache_free(struct translator *tr);
 void *meta_alloc(struct translator *tr, size_t bytes); /* NULL: full */
-struct tr_unit *unit_find(const struct translator *tr,
-			  const struct unit_key *key);
+struct tr_unit *unit_alloc(struct translator *tr);
+struct tr_unit *unit_found(const struct translator *tr,
+			   const struct unit_key *key);
+struct tr_unit *unit_find(struct translator *tr, const struct unit_key *key);
 void unit_insert(struct translator *tr, struct tr_unit *unit);
 void unit_make_plain(struct translator *tr, struct tr_unit *unit);
 bool unit_is_plain(const struct translator *tr, u64 host);

@@ -205,7 +205,7 @@ struct tr_unit *unit_make(struct translator *tr, const struct unit_key *key,
 		   tr->meta_used + UNIT_META_MAX > META_BYTES;
 	if (tr->full)
 		return NULL;
-	unit = meta_alloc(tr, sizeof(*unit));
+	unit = unit_alloc(tr);
 	memset(m, 0, offsetof(struct making, insn));
 	*unit = (struct tr_unit){.host = key->host,
 				 .rip = key->rip,

@@ -119,13 +119,15 @@ static u16 flags_wanted_at(const struct making *m, const u8 *page, s64 offset)
 	u16 unwritten = FLAG_ARITH, wanted = 0;
 
 	for (u32 i = 0; i < LOOK_AHEAD && unwritten; i++) {
+		u8 bytes[INSN_LEN_MAX];
 		struct insn in;
 
-		if (!exit_is_near(offset) ||
-		    decode_insn_for(page + offset, INSN_LEN_MAX,
-				    (enum code_size)m->code_size,
-				    m->tr->vcpu->cpu.vendor_amd,
-				    &in) != DECODE_OK)
+		if (!exit_is_near(offset))
+			break;
+		memcpy(bytes, page + offset, sizeof(bytes));
+		if (decode_insn_for(
+			    bytes, sizeof(bytes), (enum code_size)m->code_size,
+			    m->tr->vcpu->cpu.vendor_amd, &in) != DECODE_OK)
 			break;
 		offset += in.len;
 		if (in.id == INSN_JMP_REL && is_whole(m, &in)) {
@@ -160,7 +162,8 @@ static u16 flags_at_target(const struct making *m, const u8 *page,
 	}
 }
 
-/* `page`: the bytes that may be looked at, NULL: none. */
+/* `page`: the guest's bytes that may be looked at, NULL: none. Who writes them
+ * meanwhile drops the unit, which is in that page. */
 static void flags_trace(struct making *m, const u8 *page)
 {
 	const struct tr_insn *last = &m->insn[m->count - 1];
@@ -223,12 +226,12 @@ static bool scan_crosser(struct making *m, const u8 *bytes, u32 first,
 bool scan(struct making *m, const u8 *host, const u8 *second)
 {
 	u32 first = (u32)((uintptr_t)host & 4095), at = 0;
-	u32 room = MIN(4096 - first, (u32)(UNIT_INSNS_MAX * INSN_LEN_MAX));
-	u8 page[4096], *bytes = page + first;
+	u8 bytes[UNIT_INSNS_MAX * INSN_LEN_MAX];
+	u32 room = MIN(4096 - first, (u32)sizeof(bytes));
 
 	room = MIN(room, small_room(m));
 	/* Once: another vCPU may be writing it. */
-	memcpy(page, host - first, sizeof(page));
+	memcpy(bytes, host, room);
 	while (m->count < UNIT_INSNS_MAX && at < room) {
 		struct tr_insn *t = &m->insn[m->count];
 
@@ -254,6 +257,6 @@ bool scan(struct making *m, const u8 *host, const u8 *second)
 	m->unit->bytes = (u16)at;
 	m->unit->crc = unit_crc(bytes, at);
 	/* Nobody may tell when bytes beyond the unit's own have changed. */
-	flags_trace(m, m->tr->vcpu->vm->writes_told ? page : NULL);
+	flags_trace(m, m->tr->vcpu->vm->writes_told ? host - first : NULL);
 	return true;
 }

@@ -48,7 +48,7 @@
 #include "engine/core/x86.h"
 
 #define TR_SITES_USER	4096
-#define TR_SITES_SYSTEM 4096
+#define TR_SITES_SYSTEM 8192
 #define TR_JUMPS	32768
 #define TR_DISPLACED	4096
 #define TR_TOUCHED	256

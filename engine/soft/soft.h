@@ -55,7 +55,7 @@ struct soft_engine {
 	struct translate_options translate;
 };
 
-#define SOFT_PROMOTE 6 /* what is usual */
+#define SOFT_PROMOTE 4 /* what is usual */
 
 /* --- guest memory --- */
 

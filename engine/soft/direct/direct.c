@@ -21,13 +21,16 @@
 #include "engine/soft/soft.h"
 #include "engine/soft/ticker.h"
 
-#define SPACES_MAX     4u   /* address spaces with a stub, per vCPU */
-#define CANDIDATES_MAX 8u   /* address spaces that are looked at */
+#define SPACES_MAX     4u  /* address spaces with a stub, per vCPU */
+#define CANDIDATES_MAX 8u  /* address spaces that are looked at */
+#define RENEWED_MIN    8u  /* pages that tell something of a program */
+#define SHORT_TURNS    8u  /* one after the other: not now */
+#define QUIET_MAX      12u /* entries to the kernel in a sample that ends that */
 #define BUSY_TRANSFERS 32u  /* more entries to the kernel make a sample bad */
 #define TURNS_JUDGED   16u  /* turns over which their length is averaged */
 #define TURN_MIN_US    45u  /* with what a turn costs; less is demoted */
 #define GRACE_TURNS    64u  /* after promotion: pages must come in first */
-#define BACKOFF_MAX    2000 /* samples that a demoted space waits at most */
+#define BACKOFF_MAX    100  /* samples that a demoted space waits at most */
 #define DETOURS_MAX    8u   /* pages on such steps until the kernel returns */
 #define STEPS_MAX      400u /* of tier 0 in a page that must not run directly */
 #define KICK_WAIT_MS   2000
@@ -66,8 +69,11 @@ struct direct {
 	u32 faults;
 	u32 asked_how; /* ... and for what; of the guest's kernel, if asked */
 	bool asked;
-	bool refused; /* the host gives no stubs */
-	u64 turn_min; /* in ticks of the host's TSC, of all judged turns */
+	bool refused;	 /* the host gives no stubs */
+	bool busy;	 /* turns were short: until a sample is quiet */
+	u32 short_turns; /* the last ones */
+	u64 ticks;	 /* of the host's TSC that the last turn took */
+	u64 turn_min;	 /* in ticks of the host's TSC, of all judged turns */
 };
 
 bool direct_possible(void)
@@ -192,11 +198,38 @@ static void demote(struct direct *d, struct space *space)
 	direct_space_changed(d);
 }
 
+/*
+ * What was mapped is no longer what the tables say, nearly all of it: another
+ * program has this CR3. Nobody knows it yet.
+ */
+static void renew(struct direct *d, struct space *space)
+{
+	space->on = false;
+	space->backoff = 0;
+	candidate_of(d, space->root)->score = 0;
+	direct_space_changed(d);
+}
+
 /* It cannot go on: what it has is worth nothing any more. */
 static void space_lose(struct direct *d, struct space *space)
 {
 	space_clear(space);
 	direct_space_changed(d);
+}
+
+/* False: the host refuses. */
+static bool space_sync(struct direct *d, struct space *space)
+{
+	u32 before = shadow_pages(space->shadow);
+
+	if (space->stale && !shadow_drop(space->shadow))
+		return false;
+	space->stale = false;
+	if (!shadow_sync(space->shadow))
+		return false;
+	if (before >= RENEWED_MIN && shadow_pages(space->shadow) <= before / 4)
+		renew(d, space);
+	return true;
 }
 
 void direct_sample(struct direct *d)
@@ -209,9 +242,14 @@ void direct_sample(struct direct *d)
 	if (d->refused || !state_fits(vcpu))
 		return;
 	direct_space_changed(d);
-	if (vcpu->direct_on)
+	if (vcpu->direct_on) {
+		if (d->busy && transfers <= QUIET_MAX)
+			d->busy = vcpu->direct_held = false;
 		return;
+	}
 	c = candidate_of(d, root_now(d));
+	if (c->score < 0 && d->current)
+		(void)space_sync(d, d->current);
 	if (transfers > BUSY_TRANSFERS)
 		c->score = MAX(c->score - 2, MIN(c->score, 0));
 	else if (++c->score >= vcpu->vm->engine->promote)
@@ -228,13 +266,13 @@ static void always(struct direct *d)
 }
 
 /* How long turns are, when there have been some. */
-static void judge(struct direct *d, struct space *space, u64 ticks)
+static void judge(struct direct *d, struct space *space)
 {
 	if (space->grace) {
 		space->grace--;
 		return;
 	}
-	space->ticks += ticks;
+	space->ticks += d->ticks;
 	if (++space->turns < TURNS_JUDGED)
 		return;
 	if (space->ticks < d->turn_min && d->vcpu->vm->engine->promote)
@@ -247,12 +285,12 @@ static void judge(struct direct *d, struct space *space, u64 ticks)
 
 bool direct_returned(struct direct *d)
 {
-	d->vcpu->direct_held = false;
+	d->vcpu->direct_held = d->busy;
 	d->step_page = 0;
 	d->detours = 0;
 	if (!d->vcpu->vm->engine->promote)
 		always(d);
-	return d->vcpu->direct_on;
+	return d->vcpu->direct_on && !d->busy;
 }
 
 void direct_memory_changed(struct direct *d)
@@ -354,6 +392,19 @@ static int step_in_page(struct direct *d)
 	return soft_block_step(vcpu);
 }
 
+/* The turn ended in the guest's kernel. When that happens often in a moment, as
+ * where a program touches its memory for the first time, a moment is waited. */
+static void kernel_entered(struct direct *d)
+{
+	if (d->ticks * TURNS_JUDGED > d->turn_min ||
+	    !d->vcpu->vm->engine->promote)
+		d->short_turns = 0;
+	else if (++d->short_turns == SHORT_TURNS)
+		d->busy = d->vcpu->direct_held = true;
+	if (d->busy)
+		d->short_turns = 0;
+}
+
 /* The host's CPU has found no page at `address`. */
 static int on_page(struct direct *d, struct space *space, u64 address, u64 error)
 {
@@ -377,6 +428,7 @@ static int on_page(struct direct *d, struct space *space, u64 address, u64 error
 	case SHADOW_DONE:
 		return X86_OK;
 	case SHADOW_NOT:
+		kernel_entered(d);
 		d->asked = true;
 		d->asked_how = how;
 		return soft_insn_step(vcpu);
@@ -406,6 +458,7 @@ static int on_signal(struct direct *d, struct space *space,
 	case STATE_STEPPED:
 		return debug_raise(&d->vcpu->cpu, DR6_BS, true);
 	case STATE_OTHER:
+		kernel_entered(d);
 		break;
 	}
 	return on_tier0(d);
@@ -416,10 +469,7 @@ static bool space_ready(struct direct *d, struct space *space)
 {
 	if (space->tsc_free != tsc_free(d->vcpu))
 		return false;
-	if (space->stale && !shadow_drop(space->shadow))
-		return false;
-	space->stale = false;
-	if (!shadow_sync(space->shadow))
+	if (!space_sync(d, space))
 		return false;
 	/* The kernel has been asked for a page: it may be there now. */
 	if (d->asked && RIP(&d->vcpu->cpu) == d->fault_rip &&
@@ -444,6 +494,8 @@ static int run_directly(struct direct *d, struct space *space)
 		space_lose(d, space);
 		return X86_OK;
 	}
+	if (!space->on) /* another program's, as it turns out */
+		return X86_OK;
 	begun = __rdtsc();
 	end = turn(d, space);
 	if (end == END_UNRUN)
@@ -451,7 +503,8 @@ static int run_directly(struct direct *d, struct space *space)
 	if (end == END_LOST || !stub_frame(space->stub, &frame) ||
 	    !state_take(vcpu, &frame, &how))
 		return lost(d, space);
-	judge(d, space, __rdtsc() - begun);
+	d->ticks = __rdtsc() - begun;
+	judge(d, space);
 	vcpu->cpu.insn_len = 0;
 	return on_signal(d, space, &how);
 }

@@ -88,16 +88,10 @@ static bool is_sensitive(const u8 *insn)
 	       sensitive(insn[prefixes + 1], insn[prefixes + 2]);
 }
 
-bool scan_sensitive(const u8 *page, const u8 *next, u32 at)
+static bool begins(const u8 *code, u32 at)
 {
-	u8 code[PAGE_BYTES + TAIL_BYTES] = {};
 	u32 i = 0;
 
-	memcpy(code, page, PAGE_BYTES);
-	if (next)
-		memcpy(code + PAGE_BYTES, next, TAIL_BYTES);
-	if (!has_bytes(code))
-		return false;
 	while (i < PAGE_BYTES) {
 		struct insn in;
 		u32 from = i;
@@ -110,4 +104,41 @@ bool scan_sensitive(const u8 *page, const u8 *next, u32 at)
 			i = at;
 	}
 	return false;
+}
+
+static u64 sum_of(const u8 *code)
+{
+	u64 sum = 0, word;
+
+	for (u32 i = 0; i < PAGE_BYTES + TAIL_BYTES; i += 8) {
+		memcpy(&word, code + i, sizeof(word));
+		sum = (sum ^ word) * 0x9e3779b97f4a7c15u;
+		sum ^= sum >> 32;
+	}
+	return sum;
+}
+
+bool scan_sensitive(const u8 *page, const u8 *next, u32 at,
+		    struct scan_cache *cache)
+{
+	u8 code[PAGE_BYTES + TAIL_BYTES] = {};
+	u32 slot = (u32)((uintptr_t)page >> 12) % SCANS_KEPT;
+	bool sensitive;
+	u64 sum;
+
+	memcpy(code, page, PAGE_BYTES);
+	if (next)
+		memcpy(code + PAGE_BYTES, next, TAIL_BYTES);
+	if (!has_bytes(code))
+		return false;
+	if (at || !cache)
+		return begins(code, at);
+	sum = sum_of(code);
+	if (cache->kept[slot].page == page && cache->kept[slot].sum == sum)
+		return cache->kept[slot].sensitive;
+	sensitive = begins(code, 0);
+	cache->kept[slot].page = page;
+	cache->kept[slot].sum = sum;
+	cache->kept[slot].sensitive = sensitive;
+	return sensitive;
 }

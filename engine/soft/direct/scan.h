@@ -12,11 +12,23 @@
 
 #include "base/types.h"
 
+/* What was found in pages lately, by where they are and what is in them. */
+#define SCANS_KEPT 64
+
+struct scan_cache {
+	struct {
+		const u8 *page;
+		u64 sum;
+		bool sensitive;
+	} kept[SCANS_KEPT];
+};
+
 /*
  * Does such an instruction begin in the page, 4096 bytes? `at` is the offset of
  * an instruction's first byte, 0 if none is known; `next` what follows in memory,
- * of which 16 bytes are read, NULL: nobody knows.
+ * of which 16 bytes are read, NULL: nobody knows. `cache` may be NULL.
  */
-bool scan_sensitive(const u8 *page, const u8 *next, u32 at);
+bool scan_sensitive(const u8 *page, const u8 *next, u32 at,
+		    struct scan_cache *cache);
 
 #endif

@@ -16,7 +16,7 @@ static bool scan_with(u32 offset, const void *bytes, u32 size, u32 at)
 
 		*to = ((const u8 *)bytes)[i];
 	}
-	return scan_sensitive(page, next, at);
+	return scan_sensitive(page, next, at, NULL);
 }
 
 TEST(what_tells_of_the_host_is_found)
@@ -62,7 +62,7 @@ TEST(an_instruction_in_two_pages_is_the_first_ones)
 	check(scan_with(4093, "\xf3\x0f\xc7\xf8", 4, 0));
 	memset(page, 0x90, sizeof(page));
 	page[0] = 0xa2; /* what comes before is another page's */
-	check(!scan_sensitive(page, next, 0));
+	check(!scan_sensitive(page, next, 0, NULL));
 }
 
 TEST(where_instructions_begin_is_known_from_one_of_them)
@@ -76,5 +76,19 @@ TEST(nobody_needs_to_know_what_follows)
 {
 	memset(page, 0x90, sizeof(page));
 	page[4095] = 0x0f;
-	check(!scan_sensitive(page, NULL, 0));
+	check(!scan_sensitive(page, NULL, 0, NULL));
+}
+
+TEST(what_is_kept_is_true_for_what_is_in_the_page)
+{
+	struct scan_cache cache = {0};
+
+	memset(page, 0x90, sizeof(page));
+	for (u32 i = 0; i < 4; i++) {
+		memcpy(page + 64, "\x0f\xa2", 2);
+		check(scan_sensitive(page, next, 0, &cache));
+		memcpy(page + 63, "\x68\x0f\xa2\x90\x90", 5); /* push */
+		check(!scan_sensitive(page, next, 0, &cache));
+		page[63] = 0x90;
+	}
 }

@@ -48,12 +48,14 @@ struct shadow {
 	struct stub *stub;		     /* borrowed */
 	struct chunk *hash[1u << HASH_BITS]; /* owned */
 	u32 chunk_count;
+	u32 pages;	  /* mapped, in all chunks */
 	u32 mappings;	  /* the host's, about */
 	u64 space;	  /* x86_cpu.tlb_space that all of this is true for */
 	u64 page_flushes; /* seen of this half */
 	u64 next;	  /* where the last fill ended */
 	u32 window;	  /* pages */
 	bool taken;	  /* orders take something away */
+	struct scan_cache scans;
 };
 
 struct shadow *shadow_create(struct soft_vcpu *vcpu, struct stub *stub)
@@ -96,6 +98,7 @@ static void page_forget(struct shadow *s, struct chunk *chunk, u32 i)
 		code_map_close(s->vcpu->vm, host_page_of(s, chunk->page[i]));
 	chunk->page[i] = 0;
 	chunk->count--;
+	s->pages--;
 }
 
 static void chunk_forget(struct shadow *s, struct chunk *chunk)
@@ -115,6 +118,11 @@ static void all_forget(struct shadow *s)
 			free(chunk);
 		}
 	s->chunk_count = s->mappings = 0;
+}
+
+u32 shadow_pages(const struct shadow *s)
+{
+	return s->pages;
 }
 
 void shadow_free(struct shadow *s)
@@ -269,7 +277,7 @@ static enum shadow_answer wish_make(struct shadow *s, const struct path *path,
 		write = false;
 	if (exec && scan_sensitive((const u8 *)(uintptr_t)ret->host,
 				   page_after(s, path, i),
-				   how & WALK_FETCH ? offset : 0)) {
+				   how & WALK_FETCH ? offset : 0, &s->scans)) {
 		if (how & WALK_FETCH)
 			return SHADOW_SENSITIVE;
 		exec = false;
@@ -322,7 +330,7 @@ static void run_end(struct shadow *s, const struct chunk *chunk, struct run *run
 	if (run->count) {
 		stub_map(s->stub, chunk->address + (u64)run->first * PAGE,
 			 (u64)run->count * PAGE, (u64)(run->page - 1) * PAGE,
-			 run->prot, !chunk->large);
+			 run->prot, true);
 		s->mappings++;
 	}
 	run->count = 0;
@@ -343,6 +351,7 @@ static void page_add(struct shadow *s, struct chunk *chunk, struct run *run,
 	chunk->page[i] = wish->page;
 	chunk->prot[i] = (u8)wish->prot;
 	chunk->count++;
+	s->pages++;
 	if (run->count &&
 	    (run->first + run->count != i ||
 	     run->page + run->count != wish->page || run->prot != wish->prot))

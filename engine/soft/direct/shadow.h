@@ -46,6 +46,8 @@ enum shadow_answer shadow_fill(struct shadow *shadow, u64 address, u32 how);
 /* Before the guest's code goes on: the flushes since the last time. False: the
  * host refuses. */
 bool shadow_sync(struct shadow *shadow);
+/* How many pages are mapped. */
+u32 shadow_pages(const struct shadow *shadow);
 /* Nothing stays mapped; false: the host refuses. */
 bool shadow_drop(struct shadow *shadow);
 /* The page at this host address is no longer mapped for writing. */

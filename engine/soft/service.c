@@ -386,6 +386,8 @@ static int sleep_until_event(struct soft_vcpu *vcpu)
 		ticker_rest(vcpu->vm->ticker);
 	if (vcpu->slept_ns > LONG_SLEEP_NS && vcpu->translator)
 		block_cache_trim(vcpu->blocks);
+	if (vcpu->slept_ns > LONG_SLEEP_NS && vcpu->direct)
+		direct_rest(vcpu->direct);
 	do {
 		timers_expire(vcpu); /* awake: it need not write to wake_fd */
 		__atomic_store_n(&vcpu->sleeping, true, __ATOMIC_SEQ_CST);

@@ -21,6 +21,7 @@ BENCH = re.compile(rb"^BENCH (\S+) ([\d.]+) ([\d.-]+) ([\d.-]+) (-?\d+) "
                    rb"([0-9a-f]{8})\s*$")
 
 
+CHILD_RAM = "memfd:keel-ram"
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -146,8 +147,15 @@ def vm_idle(vm, settle_s=10, sample_s=15):
     before, start_s = cpu_s(vm.pid), time.monotonic()
     time.sleep(sample_s)
     used = cpu_s(vm.pid) - before
-    with open(f"/proc/{vm.pid}/smaps", encoding="utf-8") as f:
-        memory = beside_guest(f, GUEST_MIB)
+    memory = {}
+    for pid in [vm.pid] + children_of(vm.pid):
+        try:
+            with open(f"/proc/{pid}/smaps", encoding="utf-8") as f:
+                found = beside_guest(f, GUEST_MIB, pid != vm.pid)
+        except OSError:  # gone meanwhile
+            continue
+        for name, mib in found.items():
+            memory[name] = memory.get(name, 0) + mib
     return 100 * used / (time.monotonic() - start_s), memory
 
 
@@ -163,12 +171,24 @@ def mappings(lines):
     return found
 
 
-def beside_guest(lines, guest_mib):
+def sums(outside):
+    """MiB of what mappings outside the guest's RAM have, in three ways."""
+    return {name: sum(fields.get(field, 0) for field in of
+                      for fields in outside) / 1024
+            for name, of in (("rss", ["Rss"]), ("pss", ["Pss"]),
+                             ("private", ["Private_Clean",
+                                          "Private_Dirty"]))}
+
+
+def beside_guest(lines, guest_mib, child=False):
     """MiB of Rss, Pss and private memory outside the guest's own RAM. That is
     the one mapping of its size (a little more where a neighbour was merged
     with it), or all mappings of the one file of that size. Nothing is
-    returned when there is none such, or when there are several."""
+    returned when there is none such, or when there are several. A child's is
+    known by its name."""
     found = mappings(lines)
+    if child:  # of the RAM it has pages here and there
+        return sums([m[2] for m in found if CHILD_RAM not in m[0]])
     size = guest_mib * 1024
     ram = [(m, "file" + m[1] if m[1] != "0" else f"anonymous {i}")
            for i, m in enumerate(found)
@@ -178,11 +198,7 @@ def beside_guest(lines, guest_mib):
     inode = ram[0][0][1]
     guest = [m for m in found if m[1] == inode] if inode != "0" else [ram[0][0]]
     outside = [m[2] for m in found if not any(m is g for g in guest)]
-    total = {name: sum(fields.get(field, 0) for field in of
-                       for fields in outside) / 1024
-             for name, of in (("rss", ["Rss"]), ("pss", ["Pss"]),
-                              ("private", ["Private_Clean",
-                                           "Private_Dirty"]))}
+    total = sums(outside)
     total["guest"] = sum(m[2].get("Rss", 0) for m in guest) / 1024
     return total
 

@@ -129,9 +129,9 @@ METHOD = """\
 
 Figures are CPU seconds of the host for one execution of the workload, not
 wall time, so that they hold on a machine that others use as well. For a VMM it
-is the process's CPU clock (the sum of what its threads ran) between the
-guest's line before the workload and the one after it, in both of which the
-guest rests for 30 ms. Natively it is `getrusage` of the children, on as many
+is the process's CPU clock (the sum of what its threads ran) and that of its
+children, which are ours only, between the guest's line before the workload and
+the one after it, in both of which the guest rests for 30 ms. Natively it is `getrusage` of the children, on as many
 processors as the guest has. All three run the same static and Debian programs;
 natively in a chroot on the host's kernel, which is another one than the
 guest's, so that rows made of system calls compare two kernels too.

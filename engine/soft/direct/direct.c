@@ -213,6 +213,7 @@ static void renew(struct direct *d, struct space *space)
 /* It cannot go on: what it has is worth nothing any more. */
 static void space_lose(struct direct *d, struct space *space)
 {
+	candidate_of(d, space->root)->score = -BACKOFF_MAX;
 	space_clear(space);
 	direct_space_changed(d);
 }
@@ -293,6 +294,13 @@ bool direct_returned(struct direct *d)
 	return d->vcpu->direct_on && !d->busy;
 }
 
+void direct_rest(struct direct *d)
+{
+	for (u32 i = 0; i < SPACES_MAX; i++)
+		space_clear(&d->space[i]);
+	direct_space_changed(d);
+}
+
 void direct_memory_changed(struct direct *d)
 {
 	for (u32 i = 0; i < SPACES_MAX; i++)
@@ -315,6 +323,7 @@ enum end {
 	END_KICKED, /* ... of the kick, or of what came before it */
 	END_LOST,   /* the stub is no more */
 	END_UNRUN,  /* somebody wanted the vCPU before it began */
+	END_GONE,   /* the stub was no more before it began */
 };
 
 /* Until the stub stops, or somebody wants the vCPU: then the stub is made to. */
@@ -354,7 +363,7 @@ static enum end turn(struct direct *d, struct space *space)
 
 	__atomic_store_n(&vcpu->sleeping, true, __ATOMIC_SEQ_CST);
 	if (!__atomic_load_n(&vcpu->request, __ATOMIC_SEQ_CST))
-		end = stub_resume(space->stub) ? END_LOST
+		end = stub_resume(space->stub) ? END_GONE
 					       : wait_for(d, space->stub);
 	__atomic_store_n(&vcpu->sleeping, false, __ATOMIC_SEQ_CST);
 	ticker_wake(vcpu->vm->ticker);
@@ -498,7 +507,9 @@ static int run_directly(struct direct *d, struct space *space)
 		return X86_OK;
 	begun = __rdtsc();
 	end = turn(d, space);
-	if (end == END_UNRUN)
+	if (end == END_GONE) /* with the thread that made it, perhaps */
+		space_lose(d, space);
+	if (end == END_UNRUN || end == END_GONE)
 		return X86_OK;
 	if (end == END_LOST || !stub_frame(space->stub, &frame) ||
 	    !state_take(vcpu, &frame, &how))

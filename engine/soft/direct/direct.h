@@ -68,6 +68,9 @@ bool direct_returned(struct direct *direct);
  */
 int direct_step(struct direct *direct);
 
+/* Nothing has run for long: no stub is kept. */
+void direct_rest(struct direct *direct);
+
 /* Slots or what is behind them changed: all mappings go before the next turn. */
 void direct_memory_changed(struct direct *direct);
 /* All vCPUs are outside guest code: no stub of this one may write the page. */

@@ -84,13 +84,11 @@ static bool vectors_put(const struct soft_vcpu *vcpu,
 }
 
 /* A component that is in its first state need not be in the frame. */
-static bool vectors_take(struct soft_vcpu *vcpu, const struct stub_frame *frame)
+static void vectors_take(struct soft_vcpu *vcpu, const struct stub_frame *frame)
 {
 	u8 *to = vcpu->cpu.xsave.bytes;
 	u64 present;
 
-	if (frame->xsave_bytes < FULL_BYTES)
-		return false;
 	memcpy(&present, frame->xsave + XSAVE_HEADER, sizeof(present));
 	memcpy(to, frame->xsave, LEGACY_USED);
 	if (!(present & XCR0_SSE))
@@ -99,7 +97,6 @@ static bool vectors_take(struct soft_vcpu *vcpu, const struct stub_frame *frame)
 		memcpy(to + XSAVE_YMMH, frame->xsave + XSAVE_YMMH, 256);
 	else
 		memset(to + XSAVE_YMMH, 0, 256);
-	return true;
 }
 
 /* ---- the rest ---- */
@@ -193,6 +190,21 @@ static enum state_kind trap_take(struct x86_cpu *cpu, s64 number)
 	}
 }
 
+static bool canonical(u64 address)
+{
+	return (u64)((s64)(address << 16) >> 16) == address;
+}
+
+/* Could a CPU have left user code so? The guest can write what the stub tells,
+ * and its kernel must not meet what no CPU gives it. */
+static bool believable(const struct stub_frame *frame)
+{
+	return canonical((u64)frame->gregs[REG_RIP]) &&
+	       canonical(frame->guest->fs_base) &&
+	       canonical(frame->guest->gs_base) &&
+	       frame->xsave_bytes >= FULL_BYTES;
+}
+
 bool state_take(struct soft_vcpu *vcpu, const struct stub_frame *frame,
 		struct state_end *ret)
 {
@@ -201,6 +213,8 @@ bool state_take(struct soft_vcpu *vcpu, const struct stub_frame *frame,
 	const s64 *regs = frame->gregs;
 	u64 flags = (u64)regs[REG_EFL];
 
+	if (!believable(frame))
+		return false;
 	for (u32 i = 0; i < ARRAY_SIZE(register_of); i++)
 		cpu->gpr[register_of[i]] = (u64)regs[i];
 	RIP(cpu) = (u64)regs[REG_RIP];
@@ -213,8 +227,7 @@ bool state_take(struct soft_vcpu *vcpu, const struct stub_frame *frame,
 	base_take(cpu, SEG_DS, guest->ds, 0);
 	base_take(cpu, SEG_ES, guest->es, 0);
 	code_take(cpu, (u16)regs[REG_CSGSFS]);
-	if (!vectors_take(vcpu, frame))
-		return false;
+	vectors_take(vcpu, frame);
 	*ret = (struct state_end){.kind = STATE_OTHER};
 	switch (guest->signal) {
 	case SIGUSR1:

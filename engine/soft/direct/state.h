@@ -25,7 +25,8 @@ bool state_fits(const struct soft_vcpu *vcpu);
 /* False: the frame has no room for it. */
 must_check bool state_put(const struct soft_vcpu *vcpu,
 			  const struct stub_frame *frame);
-/* RIP is then at the instruction that is to be run. */
+/* RIP is then at the instruction that is to be run. False, and nothing is changed:
+ * no CPU leaves user code so, the guest has tampered with it. */
 must_check bool state_take(struct soft_vcpu *vcpu,
 			   const struct stub_frame *frame,
 			   struct state_end *ret);

@@ -2,7 +2,6 @@
 /* See direct.h. */
 #include "engine/soft/direct/direct.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -13,7 +12,6 @@
 #include "base/clock.h"
 #include "engine/core/exception/exception.h"
 #include "engine/core/paging/paging.h"
-#include "engine/core/segment/segment.h"
 #include "engine/soft/direct/shadow.h"
 #include "engine/soft/direct/state.h"
 #include "engine/soft/direct/stub.h"

@@ -22,7 +22,7 @@
 #define CHUNK_SHIFT  21
 #define CHUNK_BYTES  BIT(CHUNK_SHIFT)
 #define CHUNK_PAGES  512u
-#define CHUNKS_MAX   4096u /* 8 GiB of addresses; some 28 MiB of records */
+#define CHUNKS_MAX   1024u /* 2 GiB of addresses; 7 MiB of records */
 #define HASH_BITS    8
 #define MAPPINGS_MAX 30000u	/* the host's limit is 65530 by default */
 #define LOWEST	     0x10000ull /* vm.mmap_min_addr, where it is not less */
@@ -34,7 +34,6 @@
 struct chunk {
 	u64 address;
 	u64 upper[3]; /* the entries that led here, A and D apart */
-	gpa_t table;  /* of the last level; unused when it is large */
 	bool large;
 	u32 count;		/* pages mapped */
 	struct chunk *next;	/* owned: same hash */
@@ -313,7 +312,6 @@ static struct chunk *chunk_get(struct shadow *s, u64 address,
 		s->chunk_count++;
 	}
 	memcpy(chunk->upper, path->upper, sizeof(chunk->upper));
-	chunk->table = path->table;
 	chunk->large = path->large;
 	return chunk;
 }

@@ -24,6 +24,8 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
 #define USER_TOP	0x7ffffffff000ull
 #define WINDOW_LOW	0x100000000000ull /* where windows may be: nothing that */
 #define WINDOW_HIGH	0x500000000000ull /* loaders and allocators like */
@@ -148,7 +150,7 @@ static void filters_write(struct stub *stub)
 {
 	u64 guest = place_of(stub, stub_guest_asked),
 	    maps = place_of(stub, stub_maps_asked);
-	static const u32 orders[] = {SYS_mmap, SYS_munmap, SYS_mprotect};
+	static const u32 orders[] = {SYS_mmap, SYS_munmap};
 	struct program p = {};
 	u32 at = BIRTH_PROGRAMS;
 
@@ -348,22 +350,19 @@ static int question_wait(struct stub *stub, u32 thread, s64 *ret_argument,
 
 static int wait_ready(struct stub *stub)
 {
-	struct timespec moment = {.tv_nsec = 20 * 1000 * 1000};
+	const struct timespec moment = {.tv_nsec = 20 * NS_PER_MS};
+	u64 end = clock_now_ns() + BIRTH_WAIT_MS * NS_PER_MS;
 	u32 *ready = &guest_of(stub)->ready, now;
 
-	for (u32 waited = 0; waited < BIRTH_WAIT_MS; waited += 20) {
-		now = __atomic_load_n(ready, __ATOMIC_ACQUIRE);
-		if (now == 2)
-			return 0;
+	while ((now = __atomic_load_n(ready, __ATOMIC_ACQUIRE)) != 2) {
 		if (dead(stub))
 			return trace_err(-ECHILD);
+		if (clock_now_ns() > end)
+			return trace_err(-ETIMEDOUT);
 		(void)syscall(SYS_futex, ready, 0 /* FUTEX_WAIT */, now,
 			      &moment, NULL, 0);
-		now = __atomic_load_n(ready, __ATOMIC_ACQUIRE);
-		if (now && now != 2)
-			waited -= MIN(waited, 19u);
 	}
-	return trace_err(-ETIMEDOUT);
+	return 0;
 }
 
 /* A random place for the window, a hint for nobody. */
@@ -523,7 +522,6 @@ static void *in_stack(const struct stub *stub, u64 address, u64 bytes)
 }
 
 #define LEGACY_BYTES 512u
-#define HEADER_BYTES 64u
 /* In the legacy part's bytes for software. [SDM1 13.4.1], <asm/sigcontext.h> */
 #define SW_AT	 464u
 #define SW_MAGIC 0x46505853u /* FP_XSTATE_MAGIC1 */

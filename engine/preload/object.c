@@ -12,7 +12,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "engine/preload/raw.h"
+#include "base/raw.h"
 
 #define PAGE_BYTES 4096
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/preload/raw.h"
+#include "base/raw.h"
 
 #define PLACE_BYTES 16 /* longer than "/dev" */
 

@@ -37,7 +37,7 @@
 #include "engine/preload/call.h"
 #include "engine/preload/object.h"
 #include "engine/preload/path.h"
-#include "engine/preload/raw.h"
+#include "base/raw.h"
 #include "engine/preload/signals.h"
 #include "engine/preload/user.h"
 

@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 
 #include "base/err.h"
-#include "engine/preload/raw.h"
+#include "base/raw.h"
 
 #define PAGE_BYTES 4096
 

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <ucontext.h>
 
-#include "engine/preload/raw.h"
+#include "base/raw.h"
 
 #define SIGSET_BYTES 8 /* the kernel's */
 

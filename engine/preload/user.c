@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/uio.h>
 
-#include "engine/preload/raw.h"
+#include "base/raw.h"
 
 static long move(long number, void *ours, u64 theirs, size_t size)
 {

@@ -355,24 +355,36 @@ static bool wake_reason(struct soft_vcpu *vcpu)
 	return interrupts_open(vcpu) && irq_pending(vcpu);
 }
 
-/* Sleeps until the deadline, a request or a signal: -EINTR for that. */
-static int wait_once(struct soft_vcpu *vcpu, u64 deadline)
+int soft_poll(struct soft_vcpu *vcpu, struct pollfd *fds, u32 count,
+	      u64 deadline)
 {
-	struct pollfd fd = {.fd = vcpu->wake_fd, .events = POLLIN};
-	u64 now = clock_now_ns(), left = deadline > now ? deadline - now : 0,
-	    count;
+	u64 now = clock_now_ns(), left = deadline > now ? deadline - now : 0;
 	struct timespec time = {.tv_sec = (time_t)(left / NS_PER_S),
 				.tv_nsec = (long)(left % NS_PER_S)};
+	u64 value;
 	sigset_t mask;
 	int n;
 
+	fds[0] = (struct pollfd){.fd = vcpu->wake_fd, .events = POLLIN};
 	(void)sigemptyset(&mask); /* cannot fail */
 	memcpy(&mask, &vcpu->old_mask, sizeof(vcpu->old_mask));
-	n = ppoll(&fd, 1, deadline == UINT64_MAX ? NULL : &time, &mask);
+	n = ppoll(fds, count, deadline == UINT64_MAX ? NULL : &time, &mask);
+	if (n < 0)
+		return errno == EINTR ? -EINTR : 0;
+	if (fds[0].revents) /* drain; EAGAIN is as good */
+		(void)!read(vcpu->wake_fd, &value, sizeof(value));
+	return n;
+}
+
+/* Sleeps until the deadline, a request or a signal: -EINTR for that. */
+static int wait_once(struct soft_vcpu *vcpu, u64 deadline)
+{
+	u64 now = clock_now_ns();
+	struct pollfd fd;
+	int n = soft_poll(vcpu, &fd, 1, deadline);
+
 	vcpu->slept_ns = clock_now_ns() - now;
-	if (n > 0) /* drain; EAGAIN is as good */
-		(void)!read(vcpu->wake_fd, &count, sizeof(count));
-	return n < 0 && errno == EINTR ? -EINTR : 1;
+	return n < 0 ? n : 1;
 }
 
 /* Sleeps until something ends the wait: 1, or -EINTR. */

@@ -396,6 +396,14 @@ int soft_nmi(struct engine_vcpu *vcpu);
 int soft_service(struct soft_vcpu *vcpu);
 int soft_halt(struct soft_vcpu *vcpu);
 void soft_sync(struct soft_vcpu *vcpu);
+/*
+ * ppoll until the deadline, with the client's signals let in. fds[0] becomes the
+ * vCPU's wake_fd, which is emptied. How many are ready; 0: time is up; -EINTR: a
+ * signal's handler ran, and nothing is known of the fds.
+ */
+struct pollfd;
+int soft_poll(struct soft_vcpu *vcpu, struct pollfd *fds, u32 count,
+	      u64 deadline);
 /* The next time this vCPU must look at a timer; UINT64_MAX: none. */
 u64 soft_next_deadline(struct soft_vcpu *vcpu);
 bool soft_signal_pending(const struct soft_vcpu *vcpu);

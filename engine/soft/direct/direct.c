@@ -9,7 +9,6 @@
 #include <ucontext.h>
 #include <x86gprintrin.h>
 
-#include "base/clock.h"
 #include "engine/core/exception/exception.h"
 #include "engine/core/paging/paging.h"
 #include "engine/soft/direct/shadow.h"
@@ -328,27 +327,16 @@ enum end {
 static enum end wait_for(struct direct *d, struct stub *stub)
 {
 	struct soft_vcpu *vcpu = d->vcpu;
-	struct pollfd fds[2] = {{.fd = stub_fd(stub), .events = POLLIN},
-				{.fd = vcpu->wake_fd, .events = POLLIN}};
-	u64 deadline = soft_next_deadline(vcpu), now = clock_now_ns(), count;
-	u64 left = deadline > now ? deadline - now : 0;
-	struct timespec time = {.tv_sec = (time_t)(left / NS_PER_S),
-				.tv_nsec = (long)(left % NS_PER_S)};
-	sigset_t mask;
-	int n;
+	struct pollfd fds[2] = {[1] = {.fd = stub_fd(stub), .events = POLLIN}};
+	int n = soft_poll(vcpu, fds, 2, soft_next_deadline(vcpu));
 
-	(void)sigemptyset(&mask); /* cannot fail */
-	memcpy(&mask, &vcpu->old_mask, sizeof(vcpu->old_mask));
-	n = ppoll(fds, 2, deadline == UINT64_MAX ? NULL : &time, &mask);
-	if (n < 0 && errno == EINTR)
+	if (n < 0)
 		vcpu->interrupted = true;
-	if (n > 0 && fds[1].revents) /* drain; EAGAIN is as good */
-		(void)!read(vcpu->wake_fd, &count, sizeof(count));
-	if (n > 0 && fds[0].revents)
+	if (n > 0 && fds[1].revents)
 		return END_SIGNAL;
 	stub_kick(stub);
 	do
-		n = poll(fds, 1, KICK_WAIT_MS);
+		n = poll(&fds[1], 1, KICK_WAIT_MS);
 	while (n < 0 && errno == EINTR);
 	return n > 0 ? END_KICKED : END_LOST;
 }

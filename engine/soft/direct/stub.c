@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/raw.h"
 
 #define USER_TOP	0x7ffffffff000ull
 #define WINDOW_LOW	0x100000000000ull /* where windows may be: nothing that */
@@ -183,21 +184,6 @@ static void filters_write(struct stub *stub)
 
 /* ---- birth: in the child, with no memory of the C library touched ---- */
 
-static long call(long number, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
-{
-	register u64 r10 __asm__("r10") = d;
-	register u64 r8 __asm__("r8") = e;
-	register u64 r9 __asm__("r9") = f;
-	long result;
-
-	__asm__ volatile("syscall"
-			 : "=a"(result)
-			 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10),
-			   "r"(r8), "r"(r9)
-			 : "rcx", "r11", "memory");
-	return result;
-}
-
 /* As the kernel has it; libc's is another. */
 struct kernel_sigaction {
 	u64 handler, flags, restorer, mask;
@@ -216,11 +202,11 @@ static bool signals_set(u64 handler)
 	u64 none = 0;
 
 	for (u32 i = 0; i < ARRAY_SIZE(stopping); i++)
-		if (call(SYS_rt_sigaction, (u64)stopping[i],
-			 (u64)(uintptr_t)&action, 0, 8, 0, 0))
+		if (raw_call(SYS_rt_sigaction, (u64)stopping[i],
+			     (u64)(uintptr_t)&action, 0, 8, 0, 0))
 			return false;
-	return !call(SYS_rt_sigprocmask, SIG_SETMASK, (u64)(uintptr_t)&none, 0,
-		     8, 0, 0);
+	return !raw_call(SYS_rt_sigprocmask, SIG_SETMASK, (u64)(uintptr_t)&none,
+			 0, 8, 0, 0);
 }
 
 struct birth {
@@ -244,9 +230,9 @@ static bool window_map(const struct birth *b)
 	for (u32 i = 0; i < ARRAY_SIZE(part); i++) {
 		u64 at = b->address + part[i].offset;
 
-		if (call(SYS_mmap, at, part[i].bytes, (u64)part[i].prot,
-			 MAP_SHARED | MAP_FIXED_NOREPLACE, (u64)b->window_fd,
-			 part[i].offset) != (long)at)
+		if (raw_call(SYS_mmap, at, part[i].bytes, (u64)part[i].prot,
+			     MAP_SHARED | MAP_FIXED_NOREPLACE,
+			     (u64)b->window_fd, part[i].offset) != (long)at)
 			return false;
 	}
 	return true;
@@ -261,27 +247,28 @@ static bool signal_stack_set(const struct birth *b)
 		.ss_flags = (int)AUTODISARM,
 	};
 
-	return !call(SYS_sigaltstack, (u64)(uintptr_t)&stack, 0, 0, 0, 0, 0);
+	return !raw_call(SYS_sigaltstack, (u64)(uintptr_t)&stack, 0, 0, 0, 0, 0);
 }
 
 /* The child of a clone; never returns. */
 static void child_run(const struct birth *b)
 {
-	bool fine = !call(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0, 0) &&
-		    call(SYS_getppid, 0, 0, 0, 0, 0, 0) == b->parent &&
-		    !call(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0);
+	bool fine = !raw_call(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0, 0) &&
+		    raw_call(SYS_getppid, 0, 0, 0, 0, 0, 0) == b->parent &&
+		    !raw_call(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0);
 
 	/* Who has the same user may not look into the guest's memory here. */
-	(void)call(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0, 0);
-	(void)call(SYS_prctl, PR_SET_NAME, (u64)(uintptr_t) "keel-stub", 0, 0,
-		   0, 0);
+	(void)raw_call(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0, 0);
+	(void)raw_call(SYS_prctl, PR_SET_NAME, (u64)(uintptr_t) "keel-stub", 0,
+		       0, 0, 0);
 	if (fine && b->rseq)
-		fine = !call(SYS_rseq, b->rseq, MAX(__rseq_size, RSEQ_BYTES_MIN),
-			     RSEQ_FLAG_UNREGISTER, RSEQ_SIG, 0, 0);
+		fine = !raw_call(SYS_rseq, b->rseq,
+				 MAX(__rseq_size, RSEQ_BYTES_MIN),
+				 RSEQ_FLAG_UNREGISTER, RSEQ_SIG, 0, 0);
 	if (fine && window_map(b) && signals_set(b->handler) &&
 	    signal_stack_set(b))
 		((void (*)(void))(uintptr_t)b->start)();
-	(void)call(SYS_exit_group, 1, 0, 0, 0, 0, 0);
+	(void)raw_call(SYS_exit_group, 1, 0, 0, 0, 0, 0);
 	__builtin_trap();
 }
 
@@ -424,7 +411,7 @@ static int fork_it(struct stub *stub, int window_fd)
 			 (u64)(s64)__rseq_offset;
 	(void)sigfillset(&all); /* cannot fail, nor can the mask */
 	(void)pthread_sigmask(SIG_BLOCK, &all, &old);
-	pid = call(SYS_clone, CLONE_FILES, 0, 0, 0, 0, 0);
+	pid = raw_call(SYS_clone, CLONE_FILES, 0, 0, 0, 0, 0);
 	if (!pid)
 		child_run(&b);
 	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * System calls past libc, whose names this library takes for itself. Each
- * returns what the kernel does: a result, or -errno; errno is left alone, and
- * a signal handler may call all of them.
+ * System calls past libc: where its names are taken, or its memory must not be
+ * touched. Each returns what the kernel does: a result, or -errno; errno is left
+ * alone, and a signal handler or a forked child may make them.
  */
-#ifndef ENGINE_PRELOAD_RAW_H
-#define ENGINE_PRELOAD_RAW_H
+#ifndef BASE_RAW_H
+#define BASE_RAW_H
 
 #include <sys/syscall.h>
 

@@ -31,6 +31,12 @@ void dev_reset(struct dev *dev)
 	mutex_unlock(&dev->lock);
 }
 
+void dev_quiesce(struct dev *dev)
+{
+	if (dev->class->quiesce)
+		dev->class->quiesce(dev);
+}
+
 int dev_save(struct dev *dev, struct buf *out)
 {
 	int err;

@@ -28,6 +28,11 @@ struct dev_class {
 	struct field_table state;
 	/* To the state after power-on; wires drop. */
 	void (*reset)(struct dev *dev);
+	/*
+	 * Finishes what is in flight. The loop's thread, no lock held, no vCPU
+	 * running; before a reset, and before the state is saved. Or NULL.
+	 */
+	void (*quiesce)(struct dev *dev);
 	/* Undoes init. */
 	void (*release)(struct dev *dev);
 	/* The fields are about to be read: bring them up to date. Or NULL. */
@@ -50,6 +55,7 @@ struct dev {
 void dev_init(struct dev *dev, const struct dev_class *class);
 void dev_release(struct dev *dev);
 void dev_reset(struct dev *dev);
+void dev_quiesce(struct dev *dev);
 
 /* One device's state. Load resets first, then as fields_load, -EINVAL. */
 must_check int dev_save(struct dev *dev, struct buf *out);

@@ -130,6 +130,20 @@ void guest_mem_tell_written(struct guest_mem *mem, gpa_t gpa, u64 size)
 		mem->written(mem->written_ctx, gpa, size);
 }
 
+void guest_mem_tell_written_at(struct guest_mem *mem, const void *at, u64 size)
+{
+	u64 offset = (u64)((const u8 *)at - mem->base);
+
+	for (u32 i = 0; i < mem->range_count; i++) {
+		const struct guest_mem_range *range = &mem->range[i];
+
+		if (offset - range->offset < range->size)
+			guest_mem_tell_written(
+				mem, range->start + (offset - range->offset),
+				size);
+	}
+}
+
 bool guest_mem_read(const struct guest_mem *mem, gpa_t gpa, void *data, u64 size)
 {
 	const void *from = guest_mem_at(mem, gpa, size);

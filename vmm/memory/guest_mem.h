@@ -85,5 +85,7 @@ must_check bool guest_mem_zero(struct guest_mem *mem, gpa_t gpa, u64 size);
  */
 void *guest_mem_at(const struct guest_mem *mem, gpa_t gpa, u64 size);
 void guest_mem_tell_written(struct guest_mem *mem, gpa_t gpa, u64 size);
+/* The same, of what guest_mem_at gave. */
+void guest_mem_tell_written_at(struct guest_mem *mem, const void *at, u64 size);
 
 #endif

@@ -106,7 +106,9 @@ DEBUG := $(if $(filter asan tsan fuzz,$(MODE)),-g1,-g)
 CFLAGS_ALL := -std=gnu17 $(WARN) $(DEBUG) -fno-common -fno-strict-aliasing \
 	-fwrapv -pthread
 LDFLAGS_ALL := -pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack
-LDLIBS_ALL :=
+# Of vmm/block; by plain names where pkg-config is not installed.
+LDLIBS_ALL := -Wl,--as-needed $(shell pkg-config --libs liburing zlib libzstd \
+	2>/dev/null || echo -luring -lz -lzstd)
 
 OPT := -O1
 ENGINE_OPT = $(OPT)
@@ -295,3 +297,5 @@ endif
 -include tests/preload/preload.mk
 # And what moves a guest between tiers.
 -include tests/state/state.mk
+# And what does to disk images what a script says.
+-include tests/block/block.mk

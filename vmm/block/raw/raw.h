@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Raw images: the disk's bytes are the file's. A file that ends within a
+ * sector is seen with that sector filled up with zeros.
+ */
+#ifndef VMM_BLOCK_RAW_RAW_H
+#define VMM_BLOCK_RAW_RAW_H
+
+#include "vmm/block/image.h"
+
+/* Takes the open file over, on success only. -ENOMEM. */
+must_check int raw_open(struct block_file *file,
+			const struct image_config *config,
+			struct image **ret_image, struct fault *fault);
+
+#endif

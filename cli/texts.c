@@ -6,11 +6,13 @@
 #include <string.h>
 
 #include "base/opt.h"
+#include "cli/image.h"
 #include "cli/run.h"
 #include "cli/version.h"
 
 static const struct opt_command *const commands[] = {
 	&run_command,
+	&image_command,
 };
 
 static int done(void)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/types.h"
+#include "cli/image.h"
 #include "cli/run.h"
 #include "cli/texts.h"
 #include "vmm/char/terminal.h"
@@ -94,7 +95,8 @@ struct command {
 };
 
 static const struct command commands[] = {
-	{"run", command_run},	    {"help", texts_help},
+	{"run", command_run},	    {"image", image_main},
+	{"help", texts_help},
 	{"--help", texts_help},	    {"-h", texts_help},
 	{"man", texts_man},	    {"completion", texts_completion},
 	{"version", texts_version}, {"--version", texts_version},

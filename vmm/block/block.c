@@ -20,17 +20,17 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/thread.h"
-#include "vmm/block/image.h"
+#include "vmm/block/disk.h"
 
 #define BOUNCE_BYTES (256 * KiB)
 
 enum request_state { WAITING, WITH_AIO, WITH_WORKER, ENDED };
 
 struct block {
-	struct image *image; /* owned */
-	struct loop *loop;   /* borrowed */
-	struct aio *aio;     /* owned */
-	int event_fd;	     /* owned: rings when something has ended */
+	struct disk *image; /* owned */
+	struct loop *loop;  /* borrowed */
+	struct aio *aio;    /* owned */
+	int event_fd;	    /* owned: rings when something has ended */
 	struct loop_watch watch;
 	bool watched;
 	bool write_through, temporary;
@@ -80,9 +80,9 @@ static int move_one(struct block *b, struct block_request *r, u64 done, u64 n)
 
 	if (r->op == BLOCK_WRITE) {
 		copy_iov(r, done, b->bounce, n, false);
-		return image_write(b->image, offset, b->bounce, n);
+		return disk_write(b->image, offset, b->bounce, n);
 	}
-	err = image_read(b->image, offset, b->bounce, n);
+	err = disk_read(b->image, offset, b->bounce, n);
 	if (!err)
 		copy_iov(r, done, b->bounce, n, true);
 	return err;
@@ -94,10 +94,10 @@ static int move_data(struct block *b, struct block_request *r)
 
 	if (r->iov_count == 1)
 		return r->op == BLOCK_WRITE
-			       ? image_write(b->image, r->offset_bytes,
-					     r->iov->iov_base, r->size_bytes)
-			       : image_read(b->image, r->offset_bytes,
-					    r->iov->iov_base, r->size_bytes);
+			       ? disk_write(b->image, r->offset_bytes,
+					    r->iov->iov_base, r->size_bytes)
+			       : disk_read(b->image, r->offset_bytes,
+					   r->iov->iov_base, r->size_bytes);
 	for (u64 done = 0; !err && done < r->size_bytes;) {
 		/* Chunks end where clusters do. */
 		u64 to = align_down(r->offset_bytes + done + BOUNCE_BYTES,
@@ -112,26 +112,26 @@ static int move_data(struct block *b, struct block_request *r)
 
 static int work_on(struct block *b, struct block_request *r)
 {
-	struct image *image = b->image;
+	struct disk *image = b->image;
 	int err = 0;
 
 	switch (r->op) {
 	case BLOCK_READ:
 		return move_data(b, r);
 	case BLOCK_FLUSH:
-		return image_flush(image);
+		return disk_flush(image);
 	case BLOCK_WRITE:
 		err = move_data(b, r);
 		break;
 	case BLOCK_DISCARD:
-		err = image_discard(image, r->offset_bytes, r->size_bytes);
+		err = disk_discard(image, r->offset_bytes, r->size_bytes);
 		break;
 	case BLOCK_WRITE_ZEROES:
-		err = image_zero(image, r->offset_bytes, r->size_bytes,
-				 r->may_unmap);
+		err = disk_zero(image, r->offset_bytes, r->size_bytes,
+				r->may_unmap);
 		break;
 	}
-	return !err && b->write_through ? image_flush(image) : err;
+	return !err && b->write_through ? disk_flush(image) : err;
 }
 
 static void ring(struct block *b)
@@ -221,8 +221,8 @@ static bool start_directly(struct block *b, struct block_request *r)
 
 	if (r->op != BLOCK_READ && (!write || b->write_through))
 		return false;
-	if (image_map_cached(b->image, r->offset_bytes, r->size_bytes, write,
-			     &extent))
+	if (disk_map_cached(b->image, r->offset_bytes, r->size_bytes, write,
+			    &extent))
 		return false;
 	if (extent.kind == EXTENT_ZERO) {
 		clear_iov(r);
@@ -441,12 +441,12 @@ void block_drain(struct block *block)
 
 /* ---- opening and closing ---- */
 
-static int open_image(const struct block_config *config, struct image **ret,
+static int open_image(const struct block_config *config, struct disk **ret,
 		      struct fault *fault)
 {
 	bool direct = config->cache == BLOCK_CACHE_NONE ||
 		      config->cache == BLOCK_CACHE_DIRECTSYNC;
-	const struct image_config image_config = {
+	const struct disk_config disk_config = {
 		.path = config->path,
 		.format = config->format,
 		.read_only = config->read_only || config->temporary,
@@ -455,12 +455,12 @@ static int open_image(const struct block_config *config, struct image **ret,
 		.file_flags = direct ? BLOCK_FILE_DIRECT : 0,
 	};
 	const char *folder = config->temporary_folder;
-	struct image *image;
-	int err = image_open(&image_config, &image, fault);
+	struct disk *image;
+	int err = disk_open(&disk_config, &image, fault);
 
 	if (!err && config->temporary)
-		err = image_open_temporary(folder ? folder : "/var/tmp", image,
-					   &image, fault);
+		err = disk_open_temporary(folder ? folder : "/var/tmp", image,
+					  &image, fault);
 	if (err)
 		return err;
 	if (config->cache == BLOCK_CACHE_UNSAFE)
@@ -537,7 +537,7 @@ int block_open(const struct block_config *config, struct loop *loop,
 			fault_set(fault, FAULT_INTERNAL, err,
 				  "cannot start the threads of '%s'",
 				  config->path);
-			(void)image_close(b->image);
+			(void)disk_close(b->image);
 		}
 	}
 	if (err) {
@@ -559,7 +559,7 @@ void block_close(struct block *block)
 	/* Without a sync at the end, "unsafe" would forget even a clean one. */
 	block->image->file.sync_ignored = block->temporary;
 	(void)snprintf(name, sizeof(name), "%s", block->image->file.name);
-	err = image_close(block->image);
+	err = disk_close(block->image);
 	if (err)
 		log_at(LOG_ERROR, "block", "cannot write the last of '%s': %s",
 		       name, strerror(-err));

@@ -92,7 +92,7 @@ struct block_config {
 };
 
 /*
- * Opens, locks and starts the disk. Beside image_open's errors: -ENOMEM,
+ * Opens, locks and starts the disk. Beside disk_open's errors: -ENOMEM,
  * -EMFILE, -EAGAIN (no thread); the fault is one sentence in each case. `loop`
  * is borrowed until block_close.
  */

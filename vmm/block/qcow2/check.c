@@ -26,7 +26,7 @@ struct table_use {
 
 struct checker {
 	struct qcow2 *q;
-	struct image_check *check;
+	struct disk_check *check;
 	u16 *used;    /* owned: by cluster, who points there; saturates */
 	u64 clusters; /* of the file */
 	struct table_use *tables; /* owned: each use of an L2 table */
@@ -38,7 +38,7 @@ struct checker {
 
 #define report(c, ...)                                                  \
 	do {                                                            \
-		struct image_check *k_ = (c)->check;                    \
+		struct disk_check *k_ = (c)->check;                     \
                                                                         \
 		if (k_->report && k_->report_left && k_->report_left--) \
 			fprintf(k_->report, __VA_ARGS__);               \
@@ -191,7 +191,7 @@ static void count_refcounts(struct checker *c)
 
 static void count_active(struct checker *c, u64 entry)
 {
-	struct image_check *k = c->check;
+	struct disk_check *k = c->check;
 	u64 offset = entry & ENTRY_COMPRESSED ? compressed_offset(c->q, entry)
 					      : entry & ENTRY_OFFSET;
 
@@ -543,7 +543,7 @@ static int rebuild_refcounts(struct checker *c)
 /* ---- all of it ---- */
 
 static int checker_init(struct checker *c, struct qcow2 *q,
-			struct image_check *check)
+			struct disk_check *check)
 {
 	u64 clusters = (q->image.file.size_bytes + q->cluster_bytes - 1) >>
 		       q->cluster_bits;
@@ -581,7 +581,7 @@ static int clear_marks(struct qcow2 *q)
 /* Too low counts are all mended together; leaks go with them. */
 static int mend_all(struct checker *c, u64 low)
 {
-	struct image_check *k = c->check;
+	struct disk_check *k = c->check;
 	int err = rebuild_refcounts(c);
 
 	if (err)
@@ -593,7 +593,7 @@ static int mend_all(struct checker *c, u64 low)
 	return 0;
 }
 
-static int check_all(struct checker *c, enum image_repair repair)
+static int check_all(struct checker *c, enum disk_repair repair)
 {
 	u64 before, low;
 	int err = count_all(c);
@@ -602,25 +602,25 @@ static int check_all(struct checker *c, enum image_repair repair)
 		return err;
 	before = c->check->corruptions;
 	/* Where all is counted anew, leaks need no visit of their own. */
-	err = compare_counts(c, repair != IMAGE_REPAIR_NONE && !c->rebuild);
+	err = compare_counts(c, repair != DISK_REPAIR_NONE && !c->rebuild);
 	low = c->check->corruptions - before;
 	if (!err)
-		err = check_flags(c, repair == IMAGE_REPAIR_ALL);
-	if (!err && repair == IMAGE_REPAIR_ALL && c->rebuild)
+		err = check_flags(c, repair == DISK_REPAIR_ALL);
+	if (!err && repair == DISK_REPAIR_ALL && c->rebuild)
 		err = mend_all(c, low);
-	if (!err && repair == IMAGE_REPAIR_ALL && !c->check->corruptions)
+	if (!err && repair == DISK_REPAIR_ALL && !c->check->corruptions)
 		err = clear_marks(c->q);
 	return err;
 }
 
-int qcow2_check(struct image *image, enum image_repair repair,
-		struct image_check *check)
+int qcow2_check(struct disk *image, enum disk_repair repair,
+		struct disk_check *check)
 {
 	struct qcow2 *q = qcow2_of(image);
 	struct checker c;
 	int err = image->read_only ? 0 : tables_write(q);
 
-	assert(repair == IMAGE_REPAIR_NONE || !image->read_only);
+	assert(repair == DISK_REPAIR_NONE || !image->read_only);
 	if (!err)
 		err = checker_init(&c, q, check);
 	else
@@ -629,7 +629,7 @@ int qcow2_check(struct image *image, enum image_repair repair,
 	if (!err)
 		err = check_all(&c, repair);
 	checker_release(&c);
-	if (repair == IMAGE_REPAIR_NONE)
+	if (repair == DISK_REPAIR_NONE)
 		return err;
 	q->free_hint = 0;
 	cache_forget(&q->l2, 0, UINT64_MAX);

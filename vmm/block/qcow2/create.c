@@ -10,7 +10,7 @@
 #include "base/fd.h"
 #include "vmm/block/qcow2/inside.h"
 
-static int check_options(const struct qcow2_options *o, struct fault *fault)
+int qcow2_check_options(const struct qcow2_options *o, struct fault *fault)
 {
 	const char *what = NULL;
 	u32 bits = o->refcount_bits ? o->refcount_bits : 16;
@@ -120,9 +120,9 @@ static int write_least(struct block_file *file, const struct qcow2_options *o)
 int qcow2_create(struct block_file *file, const struct qcow2_options *options,
 		 struct fault *fault)
 {
-	const struct image_config config = {};
-	struct image *image;
-	int err = check_options(options, fault);
+	const struct disk_config config = {};
+	struct disk *image;
+	int err = qcow2_check_options(options, fault);
 
 	if (err)
 		return err;
@@ -134,10 +134,10 @@ int qcow2_create(struct block_file *file, const struct qcow2_options *options,
 	if (err)
 		return err;
 	err = options->size_bytes
-		      ? image_resize(image, options->size_bytes, fault)
+		      ? disk_resize(image, options->size_bytes, fault)
 		      : 0;
 	if (!err) {
-		err = image_flush(image);
+		err = disk_flush(image);
 		if (err)
 			fault_set(fault, FAULT_IO, err, "cannot write '%s'",
 				  file->name);

@@ -10,13 +10,12 @@
 #include "base/fd.h"
 #include "vmm/block/qcow2/inside.h"
 
-bool image_is_qcow2(const struct image *image)
+bool disk_is_qcow2(const struct disk *image)
 {
 	return !strcmp(image->class->name, "qcow2");
 }
 
-const char *qcow2_backing_name(const struct image *image,
-			       const char **ret_format)
+const char *qcow2_backing_name(const struct disk *image, const char **ret_format)
 {
 	const struct qcow2 *q = container_of(image, struct qcow2, image);
 
@@ -24,7 +23,7 @@ const char *qcow2_backing_name(const struct image *image,
 	return q->backing_name;
 }
 
-void qcow2_info(const struct image *image, struct qcow2_info *ret_info)
+void qcow2_info(const struct disk *image, struct qcow2_info *ret_info)
 {
 	const struct qcow2 *q = container_of(image, struct qcow2, image);
 
@@ -149,7 +148,7 @@ int snapshots_read(struct qcow2 *q, struct snapshot_l1 **ret_l1, u64 *ret_bytes)
 	return 0;
 }
 
-int qcow2_each_snapshot(struct image *image,
+int qcow2_each_snapshot(struct disk *image,
 			void (*fn)(const struct qcow2_snapshot *, void *),
 			void *ctx)
 {
@@ -237,7 +236,7 @@ int bitmaps_read(struct qcow2 *q, struct bitmap_entry **ret_entries)
 	return 0;
 }
 
-int qcow2_each_bitmap(struct image *image,
+int qcow2_each_bitmap(struct disk *image,
 		      void (*fn)(const struct qcow2_bitmap *, void *), void *ctx)
 {
 	return each_bitmap(qcow2_of(image), NULL, fn, ctx);

@@ -97,7 +97,7 @@ static int read_places(struct qcow2 *q, const u8 *head, struct fault *fault)
 	q->snapshots_offset = get64(head + HEADER_SNAPSHOTS_OFFSET);
 	if (size > HOST_OFFSET_MAX)
 		return damaged(q, fault, "its disk is too large");
-	q->image.size_bytes = align_up(size, IMAGE_SECTOR_BYTES);
+	q->image.size_bytes = align_up(size, DISK_SECTOR_BYTES);
 	needed = (disk_clusters(q) + BIT(l2_bits(q)) - 1) >> l2_bits(q);
 	if ((u64)q->l1_count * 8 > L1_BYTES_MAX || needed > q->l1_count ||
 	    !is_aligned(q->l1_offset, q->cluster_bytes) ||

@@ -127,7 +127,7 @@ void cache_forget(struct cache *cache, u64 offset, u64 size);
 #define FREED_MAX 4096
 
 struct qcow2 {
-	struct image image;
+	struct disk image;
 	u32 version, cluster_bits, cluster_bytes;
 	u64 incompatible, compatible, autoclear;
 	u32 refcount_order, header_length;
@@ -166,7 +166,7 @@ struct qcow2 {
 	u64 compressed_at;  /* where the next compressed cluster may go; 0 */
 };
 
-static inline struct qcow2 *qcow2_of(struct image *image)
+static inline struct qcow2 *qcow2_of(struct disk *image)
 {
 	return container_of(image, struct qcow2, image);
 }
@@ -304,16 +304,16 @@ must_check int cluster_pack(const struct qcow2 *q, const void *data, void *out,
 
 /* ---- read.c, write.c, check.c ---- */
 
-int qcow2_read(struct image *image, u64 offset, void *data, u64 size);
-int qcow2_map(struct image *image, u64 offset, u64 size, struct extent *ret);
-int qcow2_map_cached(struct image *image, u64 offset, u64 size, bool for_write,
+int qcow2_read(struct disk *image, u64 offset, void *data, u64 size);
+int qcow2_map(struct disk *image, u64 offset, u64 size, struct extent *ret);
+int qcow2_map_cached(struct disk *image, u64 offset, u64 size, bool for_write,
 		     struct extent *ret);
-int qcow2_write(struct image *image, u64 offset, const void *data, u64 size);
-int qcow2_zero(struct image *image, u64 offset, u64 size, bool unmap);
-int qcow2_discard(struct image *image, u64 offset, u64 size);
-int qcow2_flush(struct image *image);
-int qcow2_resize(struct image *image, u64 size, struct fault *fault);
-int qcow2_check(struct image *image, enum image_repair repair,
-		struct image_check *check);
+int qcow2_write(struct disk *image, u64 offset, const void *data, u64 size);
+int qcow2_zero(struct disk *image, u64 offset, u64 size, bool unmap);
+int qcow2_discard(struct disk *image, u64 offset, u64 size);
+int qcow2_flush(struct disk *image);
+int qcow2_resize(struct disk *image, u64 size, struct fault *fault);
+int qcow2_check(struct disk *image, enum disk_repair repair,
+		struct disk_check *check);
 
 #endif

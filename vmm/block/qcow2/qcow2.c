@@ -14,7 +14,7 @@
 #define L2_CACHE_BYTES	(16 * MiB)
 #define REF_CACHE_BYTES MiB
 
-static void qcow2_free(struct image *image)
+static void qcow2_free(struct disk *image)
 {
 	struct qcow2 *q = qcow2_of(image);
 
@@ -31,7 +31,7 @@ static void qcow2_free(struct image *image)
 	free(q);
 }
 
-static const struct image_class qcow2_class = {
+static const struct disk_class qcow2_class = {
 	.name = "qcow2",
 	.read = qcow2_read,
 	.write = qcow2_write,
@@ -65,14 +65,14 @@ static int prepare(struct qcow2 *q)
  */
 static int repair_dirty(struct qcow2 *q, struct fault *fault)
 {
-	struct image_check check = {};
+	struct disk_check check = {};
 	int err;
 
 	if (!(q->incompatible & INCOMPATIBLE_DIRTY) || q->image.read_only)
 		return 0;
 	log_at(LOG_WARN, "qcow2", "'%s' was not closed: mending its refcounts",
 	       q->image.file.name);
-	err = qcow2_check(&q->image, IMAGE_REPAIR_ALL, &check);
+	err = qcow2_check(&q->image, DISK_REPAIR_ALL, &check);
 	if (!err && (check.corruptions || check.leaks))
 		err = trace_err(-EIO);
 	return err ? fault_set(fault, FAULT_IO, err,
@@ -81,8 +81,8 @@ static int repair_dirty(struct qcow2 *q, struct fault *fault)
 		   : 0;
 }
 
-int qcow2_open(struct block_file *file, const struct image_config *config,
-	       struct image **ret_image, struct fault *fault)
+int qcow2_open(struct block_file *file, const struct disk_config *config,
+	       struct disk **ret_image, struct fault *fault)
 {
 	struct qcow2 *q = calloc(1, sizeof(*q));
 	int err;

@@ -11,7 +11,7 @@
 #ifndef VMM_BLOCK_QCOW2_QCOW2_H
 #define VMM_BLOCK_QCOW2_QCOW2_H
 
-#include "vmm/block/image.h"
+#include "vmm/block/disk.h"
 
 #define QCOW2_CLUSTER_BYTES_MIN 512
 #define QCOW2_CLUSTER_BYTES_MAX (2 * MiB)
@@ -27,14 +27,14 @@ bool qcow2_is_magic(const u8 *head);
  * refused; -ENOMEM; or the host's.
  */
 must_check int qcow2_open(struct block_file *file,
-			  const struct image_config *config,
-			  struct image **ret_image, struct fault *fault);
+			  const struct disk_config *config,
+			  struct disk **ret_image, struct fault *fault);
 
 /*
  * The name of the file under `image`, borrowed from it, and in *ret_format its
  * format or NULL when the image does not say; NULL when it has none.
  */
-const char *qcow2_backing_name(const struct image *image,
+const char *qcow2_backing_name(const struct disk *image,
 			       const char **ret_format);
 
 enum qcow2_compression { QCOW2_ZLIB, QCOW2_ZSTD };
@@ -49,6 +49,10 @@ struct qcow2_options {
 	const char *backing_name, *backing_format; /* NULL = none */
 };
 
+/* -EINVAL, with the fault saying which option cannot be. */
+must_check int qcow2_check_options(const struct qcow2_options *options,
+				   struct fault *fault);
+
 /*
  * Makes the open, empty file an image. -EINVAL with the fault saying which
  * option cannot be, or the host's errors. The file stays the caller's.
@@ -58,14 +62,14 @@ must_check int qcow2_create(struct block_file *file,
 			    struct fault *fault);
 
 /* Reserves places for all clusters; they read as zeros from now on. */
-must_check int qcow2_preallocate(struct image *image);
+must_check int qcow2_preallocate(struct disk *image);
 
 /*
  * Writes a whole cluster in compressed form, or as it is when that is not
  * smaller. `offset` is a cluster's; the disk's end may cut it. For clusters
  * that were never written.
  */
-must_check int qcow2_write_compressed(struct image *image, u64 offset,
+must_check int qcow2_write_compressed(struct disk *image, u64 offset,
 				      const void *data, u64 size);
 
 /* ---- what the image says of itself ---- */
@@ -93,15 +97,15 @@ struct qcow2_bitmap {
 	bool in_use, automatic;
 };
 
-bool image_is_qcow2(const struct image *image);
-void qcow2_info(const struct image *image, struct qcow2_info *ret_info);
+bool disk_is_qcow2(const struct disk *image);
+void qcow2_info(const struct disk *image, struct qcow2_info *ret_info);
 /* Calls `fn` for each; -EINVAL for a damaged table, or the host's error. */
-must_check int qcow2_each_snapshot(struct image *image,
+must_check int qcow2_each_snapshot(struct disk *image,
 				   void (*fn)(const struct qcow2_snapshot *,
 					      void *ctx),
 				   void *ctx);
 must_check int
-qcow2_each_bitmap(struct image *image,
+qcow2_each_bitmap(struct disk *image,
 		  void (*fn)(const struct qcow2_bitmap *, void *ctx), void *ctx);
 
 #endif

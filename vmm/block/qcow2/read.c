@@ -57,7 +57,7 @@ static void set_extent(const struct qcow2 *q, u64 entry, u64 offset, u64 size,
 				   (offset & (q->cluster_bytes - 1));
 }
 
-int qcow2_map(struct image *image, u64 offset, u64 size, struct extent *ret)
+int qcow2_map(struct disk *image, u64 offset, u64 size, struct extent *ret)
 {
 	struct qcow2 *q = qcow2_of(image);
 	u64 first = offset >> q->cluster_bits;
@@ -113,7 +113,7 @@ static int map_locked(struct qcow2 *q, u64 offset, u64 size, bool for_write,
 		       : 0;
 }
 
-int qcow2_map_cached(struct image *image, u64 offset, u64 size, bool for_write,
+int qcow2_map_cached(struct disk *image, u64 offset, u64 size, bool for_write,
 		     struct extent *ret)
 {
 	struct qcow2 *q = qcow2_of(image);
@@ -130,8 +130,7 @@ int qcow2_map_cached(struct image *image, u64 offset, u64 size, bool for_write,
 
 		if (offset >= below || size > below - offset)
 			return -EAGAIN;
-		return image_map_cached(image->backing, offset, size, false,
-					ret);
+		return disk_map_cached(image->backing, offset, size, false, ret);
 	}
 	if (extent.kind == EXTENT_ABSENT)
 		extent.kind = EXTENT_ZERO;
@@ -140,13 +139,13 @@ int qcow2_map_cached(struct image *image, u64 offset, u64 size, bool for_write,
 }
 
 /* What this image does not have. */
-static int read_absent(struct image *image, u64 offset, u8 *data, u64 size)
+static int read_absent(struct disk *image, u64 offset, u8 *data, u64 size)
 {
 	u64 below = image->backing ? image->backing->size_bytes : 0;
 	u64 n = offset < below ? MIN(size, below - offset) : 0;
 
 	memset(data + n, 0, size - n);
-	return n ? image_read(image->backing, offset, data, n) : 0;
+	return n ? disk_read(image->backing, offset, data, n) : 0;
 }
 
 /* `size` bytes within one cluster. */
@@ -184,7 +183,7 @@ static int read_extent(struct qcow2 *q, const struct extent *extent, u64 offset,
 	return 0;
 }
 
-int qcow2_read(struct image *image, u64 offset, void *data, u64 size)
+int qcow2_read(struct disk *image, u64 offset, void *data, u64 size)
 {
 	struct qcow2 *q = qcow2_of(image);
 	u8 *at = data;

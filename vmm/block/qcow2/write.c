@@ -58,7 +58,9 @@ static int assemble(struct qcow2 *q, u64 guest_cluster)
 /* Nothing is there yet, and the file is to grow there: the rest is zeros. */
 static bool is_fresh(const struct qcow2 *q, u64 entry, u64 host)
 {
-	bool is_empty = entry == 0 || (entry & ENTRY_ZERO);
+	/* A compressed place may be an odd one, which is not the zero bit. */
+	bool is_empty = entry == 0 ||
+			(entry & (ENTRY_ZERO | ENTRY_COMPRESSED)) == ENTRY_ZERO;
 
 	return is_empty && !q->image.backing && !q->image.file.is_device &&
 	       host >= q->image.file.size_bytes;
@@ -219,7 +221,7 @@ static int write_some(struct qcow2 *q, u64 offset, const void *data, u64 size,
 	return write_part(q, entry, offset, data, part);
 }
 
-int qcow2_write(struct image *image, u64 offset, const void *data, u64 size)
+int qcow2_write(struct disk *image, u64 offset, const void *data, u64 size)
 {
 	struct qcow2 *q = qcow2_of(image);
 	const u8 *at = data;
@@ -244,7 +246,7 @@ int qcow2_write(struct image *image, u64 offset, const void *data, u64 size)
 /* Whether the cluster reads as zeros already, as far as the entry tells. */
 static bool reads_zero(const struct qcow2 *q, u64 entry, u64 guest_cluster)
 {
-	const struct image *below = q->image.backing;
+	const struct disk *below = q->image.backing;
 
 	if (entry & ENTRY_COMPRESSED)
 		return false;
@@ -336,7 +338,7 @@ static int each_whole(struct qcow2 *q, u64 offset, u64 end, cluster_fn fn,
 	return 0;
 }
 
-int qcow2_zero(struct image *image, u64 offset, u64 size, bool unmap)
+int qcow2_zero(struct disk *image, u64 offset, u64 size, bool unmap)
 {
 	struct qcow2 *q = qcow2_of(image);
 	u64 end = offset + size, head, tail;
@@ -373,7 +375,7 @@ static int discard_cluster(struct qcow2 *q, u64 guest_cluster, bool unmap)
 				   : replace_entry(q, guest_cluster, entry, 0);
 }
 
-int qcow2_discard(struct image *image, u64 offset, u64 size)
+int qcow2_discard(struct disk *image, u64 offset, u64 size)
 {
 	struct qcow2 *q = qcow2_of(image);
 	int err;
@@ -387,7 +389,7 @@ int qcow2_discard(struct image *image, u64 offset, u64 size)
 
 /* ---- the rest ---- */
 
-int qcow2_flush(struct image *image)
+int qcow2_flush(struct disk *image)
 {
 	int err = tables_write(qcow2_of(image));
 
@@ -437,7 +439,7 @@ static int shrink(struct qcow2 *q, u64 size)
 	return err ? err : tables_write(q);
 }
 
-int qcow2_resize(struct image *image, u64 size, struct fault *fault)
+int qcow2_resize(struct disk *image, u64 size, struct fault *fault)
 {
 	struct qcow2 *q = qcow2_of(image);
 	int err;
@@ -468,10 +470,10 @@ int qcow2_resize(struct image *image, u64 size, struct fault *fault)
 	return 0;
 }
 
-int qcow2_preallocate(struct image *image)
+int qcow2_preallocate(struct disk *image)
 {
 	struct qcow2 *q = qcow2_of(image);
-	u64 total = disk_clusters(q), at = 0;
+	u64 total = disk_clusters(q), at = 0, end = 0;
 	int err = writing_begin(q);
 
 	while (!err && at < total) {
@@ -488,7 +490,12 @@ int qcow2_preallocate(struct image *image)
 		if (!err)
 			err = point_to(q, at, host, count);
 		at += err ? 0 : count;
+		if (!err)
+			end = MAX(end, host + (count << q->cluster_bits));
 	}
+	/* No cluster may lie past the end of the file. */
+	if (!err && !image->file.is_device && end > image->file.size_bytes)
+		err = block_file_truncate(&image->file, end);
 	return err;
 }
 
@@ -559,7 +566,7 @@ static int write_packed(struct qcow2 *q, u64 guest_cluster, const u8 *packed,
 	return err;
 }
 
-int qcow2_write_compressed(struct image *image, u64 offset, const void *data,
+int qcow2_write_compressed(struct disk *image, u64 offset, const void *data,
 			   u64 size)
 {
 	struct qcow2 *q = qcow2_of(image);

@@ -5,33 +5,33 @@
 #include <assert.h>
 #include <stdlib.h>
 
-static int raw_read(struct image *image, u64 offset, void *data, u64 size)
+static int raw_read(struct disk *image, u64 offset, void *data, u64 size)
 {
 	return block_file_read(&image->file, offset, data, size);
 }
 
-static int raw_write(struct image *image, u64 offset, const void *data, u64 size)
+static int raw_write(struct disk *image, u64 offset, const void *data, u64 size)
 {
 	return block_file_write(&image->file, offset, data, size);
 }
 
-static int raw_zero(struct image *image, u64 offset, u64 size, bool unmap)
+static int raw_zero(struct disk *image, u64 offset, u64 size, bool unmap)
 {
 	return block_file_zero(&image->file, offset, size,
 			       unmap && image->discard);
 }
 
-static int raw_discard(struct image *image, u64 offset, u64 size)
+static int raw_discard(struct disk *image, u64 offset, u64 size)
 {
 	return image->discard ? block_file_punch(&image->file, offset, size) : 0;
 }
 
-static int raw_flush(struct image *image)
+static int raw_flush(struct disk *image)
 {
 	return block_file_sync(&image->file);
 }
 
-static int raw_map(struct image *image, u64 offset, u64 size, struct extent *ret)
+static int raw_map(struct disk *image, u64 offset, u64 size, struct extent *ret)
 {
 	bool hole = true;
 	u64 run = size;
@@ -51,7 +51,7 @@ static int raw_map(struct image *image, u64 offset, u64 size, struct extent *ret
 	return 0;
 }
 
-static int raw_map_cached(struct image *image, u64 offset, u64 size,
+static int raw_map_cached(struct disk *image, u64 offset, u64 size,
 			  bool for_write, struct extent *ret)
 {
 	(void)for_write;
@@ -65,7 +65,7 @@ static int raw_map_cached(struct image *image, u64 offset, u64 size,
 	return 0;
 }
 
-static int raw_resize(struct image *image, u64 size, struct fault *fault)
+static int raw_resize(struct disk *image, u64 size, struct fault *fault)
 {
 	int err = block_file_truncate(&image->file, size);
 
@@ -76,12 +76,12 @@ static int raw_resize(struct image *image, u64 size, struct fault *fault)
 	return 0;
 }
 
-static void raw_free(struct image *image)
+static void raw_free(struct disk *image)
 {
 	free(image);
 }
 
-static const struct image_class raw_class = {
+static const struct disk_class raw_class = {
 	.name = "raw",
 	.read = raw_read,
 	.write = raw_write,
@@ -94,18 +94,18 @@ static const struct image_class raw_class = {
 	.free = raw_free,
 };
 
-int raw_open(struct block_file *file, const struct image_config *config,
-	     struct image **ret_image, struct fault *fault)
+int raw_open(struct block_file *file, const struct disk_config *config,
+	     struct disk **ret_image, struct fault *fault)
 {
-	struct image *image = calloc(1, sizeof(*image));
+	struct disk *image = calloc(1, sizeof(*image));
 
 	if (!image)
 		return fault_set(fault, FAULT_NO_MEMORY, trace_err(-ENOMEM),
 				 "cannot open '%s'", file->name);
-	*image = (struct image){
+	*image = (struct disk){
 		.class = &raw_class,
 		.file = *file,
-		.size_bytes = align_up(file->size_bytes, IMAGE_SECTOR_BYTES),
+		.size_bytes = align_up(file->size_bytes, DISK_SECTOR_BYTES),
 		.granule_bytes = MAX(file->align_bytes, (u32)1),
 		.read_only = config->read_only,
 		.discard = config->discard,

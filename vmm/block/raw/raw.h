@@ -6,11 +6,11 @@
 #ifndef VMM_BLOCK_RAW_RAW_H
 #define VMM_BLOCK_RAW_RAW_H
 
-#include "vmm/block/image.h"
+#include "vmm/block/disk.h"
 
 /* Takes the open file over, on success only. -ENOMEM. */
 must_check int raw_open(struct block_file *file,
-			const struct image_config *config,
-			struct image **ret_image, struct fault *fault);
+			const struct disk_config *config,
+			struct disk **ret_image, struct fault *fault);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Images of all formats: choosing one, opening chains, and bounds. */
-#include "vmm/block/image.h"
+#include "vmm/block/disk.h"
 
 #include <assert.h>
 #include <string.h>
@@ -50,8 +50,27 @@ static int format_of_content(const char *path, const char **ret_format,
 	return err;
 }
 
-int image_format(const char *path, bool probe, const char **ret_format,
-		 struct fault *fault)
+static int no_format(const char *path, struct fault *fault)
+{
+	return fault_set(fault, FAULT_INVALID, trace_err(-EINVAL),
+			 "the name '%s' does not tell a format: say "
+			 "format=raw or format=qcow2",
+			 path);
+}
+
+int disk_format_of_name(const char *path, const char **ret_format,
+			struct fault *fault)
+{
+	const char *format = format_of_name(path);
+
+	if (!format)
+		return no_format(path, fault);
+	*ret_format = format;
+	return 0;
+}
+
+int disk_format(const char *path, bool probe, const char **ret_format,
+		struct fault *fault)
 {
 	const char *named = format_of_name(path), *found;
 	int err;
@@ -61,10 +80,7 @@ int image_format(const char *path, bool probe, const char **ret_format,
 		return 0;
 	}
 	if (!named && !probe)
-		return fault_set(fault, FAULT_INVALID, trace_err(-EINVAL),
-				 "the name '%s' does not tell a format: say "
-				 "format=raw or format=qcow2",
-				 path);
+		return no_format(path, fault);
 	err = format_of_content(path, &found, fault);
 	if (err)
 		return err;
@@ -80,7 +96,7 @@ int image_format(const char *path, bool probe, const char **ret_format,
 /* ---- opening ---- */
 
 static int open_as(const char *format, struct block_file *file,
-		   const struct image_config *config, struct image **ret_image,
+		   const struct disk_config *config, struct disk **ret_image,
 		   struct fault *fault)
 {
 	if (!strcmp(format, "qcow2"))
@@ -94,7 +110,7 @@ static int open_as(const char *format, struct block_file *file,
 }
 
 /* One image, without what is under it. */
-static int open_one(const struct image_config *config, struct image **ret_image,
+static int open_one(const struct disk_config *config, struct disk **ret_image,
 		    struct fault *fault)
 {
 	const char *format = config->format;
@@ -103,7 +119,7 @@ static int open_one(const struct image_config *config, struct image **ret_image,
 	int err = 0;
 
 	if (!format)
-		err = image_format(config->path, config->probe, &format, fault);
+		err = disk_format(config->path, config->probe, &format, fault);
 	if (err)
 		return err;
 	if (!config->read_only)
@@ -126,7 +142,7 @@ static bool is_protocol(const char *name)
 }
 
 /* The backing's path: relative names start where the image is. */
-static int backing_path(const struct image *image, const char *name, char *path,
+static int backing_path(const struct disk *image, const char *name, char *path,
 			size_t size)
 {
 	const char *folder_end = strrchr(image->file.name, '/');
@@ -141,7 +157,7 @@ static int backing_path(const struct image *image, const char *name, char *path,
 	return (size_t)length < size ? 0 : trace_err(-ENAMETOOLONG);
 }
 
-static int check_backing(const struct image *image, bool allowed,
+static int check_backing(const struct disk *image, bool allowed,
 			 const char *name, const char *format,
 			 struct fault *fault)
 {
@@ -165,7 +181,7 @@ static int check_backing(const struct image *image, bool allowed,
 	return 0;
 }
 
-static bool is_in_chain(const struct image *top, const struct image *image)
+static bool is_in_chain(const struct disk *top, const struct disk *image)
 {
 	for (; top; top = top->backing)
 		if (top != image &&
@@ -176,10 +192,10 @@ static bool is_in_chain(const struct image *top, const struct image *image)
 }
 
 /* Opens what `image` names under itself; *ret_image NULL when nothing. */
-static int open_backing(struct image *image, const struct image_config *config,
-			struct image **ret_image, struct fault *fault)
+static int open_backing(struct disk *image, const struct disk_config *config,
+			struct disk **ret_image, struct fault *fault)
 {
-	struct image_config below = {
+	struct disk_config below = {
 		.read_only = true,
 		.file_flags = config->file_flags,
 	};
@@ -207,31 +223,31 @@ static int open_backing(struct image *image, const struct image_config *config,
 		   : 0;
 }
 
-static int open_chain(struct image *top, const struct image_config *config,
+static int open_chain(struct disk *top, const struct disk_config *config,
 		      struct fault *fault)
 {
-	struct image *image = top;
+	struct disk *image = top;
 
 	for (u32 depth = 1;; depth++) {
-		struct image *below;
+		struct disk *below;
 		int err = open_backing(image, config, &below, fault);
 
 		if (err || !below)
 			return err;
 		image->backing = below;
-		if (is_in_chain(top, below) || depth == IMAGE_CHAIN_MAX)
+		if (is_in_chain(top, below) || depth == DISK_CHAIN_MAX)
 			return fault_set(fault, FAULT_INVALID, trace_err(-ELOOP),
 					 "the backing files of '%s' go round in "
 					 "a circle, or are more than %d",
-					 top->file.name, IMAGE_CHAIN_MAX);
+					 top->file.name, DISK_CHAIN_MAX);
 		image = below;
 	}
 }
 
-int image_open(const struct image_config *config, struct image **ret_image,
-	       struct fault *fault)
+int disk_open(const struct disk_config *config, struct disk **ret_image,
+	      struct fault *fault)
 {
-	struct image *image;
+	struct disk *image;
 	int err = open_one(config, &image, fault);
 
 	if (err)
@@ -240,22 +256,22 @@ int image_open(const struct image_config *config, struct image **ret_image,
 		err = open_chain(image, config, fault);
 	if (err) {
 		image->read_only = true; /* nothing of it has been written */
-		(void)image_close(image);
+		(void)disk_close(image);
 		return err;
 	}
 	*ret_image = image;
 	return 0;
 }
 
-int image_open_temporary(const char *folder, struct image *backing,
-			 struct image **ret_image, struct fault *fault)
+int disk_open_temporary(const char *folder, struct disk *backing,
+			struct disk **ret_image, struct fault *fault)
 {
-	const struct image_config config = {.discard = true};
+	const struct disk_config config = {.discard = true};
 	const struct qcow2_options options = {
 		.size_bytes = backing->size_bytes,
 		.cluster_bytes = 64 * KiB,
 	};
-	struct image *image;
+	struct disk *image;
 	struct block_file file;
 	int err = block_file_open_nameless(&file, folder, fault);
 
@@ -267,7 +283,7 @@ int image_open_temporary(const char *folder, struct image *backing,
 			block_file_close(&file);
 	}
 	if (err) {
-		(void)image_close(backing);
+		(void)disk_close(backing);
 		return err;
 	}
 	image->backing = backing;
@@ -275,14 +291,14 @@ int image_open_temporary(const char *folder, struct image *backing,
 	return 0;
 }
 
-int image_close(struct image *image)
+int disk_close(struct disk *image)
 {
 	int first = 0;
 
 	while (image) {
-		struct image *below = image->backing;
+		struct disk *below = image->backing;
 		struct block_file file = image->file;
-		int err = image->read_only ? 0 : image_flush(image);
+		int err = image->read_only ? 0 : disk_flush(image);
 
 		if (err && !first)
 			first = err;
@@ -295,20 +311,20 @@ int image_close(struct image *image)
 
 /* ---- using ---- */
 
-static void assert_range(const struct image *image, u64 offset, u64 size)
+static void assert_range(const struct disk *image, u64 offset, u64 size)
 {
 	assert(offset <= image->size_bytes);
 	assert(size <= image->size_bytes - offset);
 }
 
-int image_read(struct image *image, u64 offset_bytes, void *data, u64 size_bytes)
+int disk_read(struct disk *image, u64 offset_bytes, void *data, u64 size_bytes)
 {
 	assert_range(image, offset_bytes, size_bytes);
 	return image->class->read(image, offset_bytes, data, size_bytes);
 }
 
-int image_write(struct image *image, u64 offset_bytes, const void *data,
-		u64 size_bytes)
+int disk_write(struct disk *image, u64 offset_bytes, const void *data,
+	       u64 size_bytes)
 {
 	assert_range(image, offset_bytes, size_bytes);
 	if (image->read_only)
@@ -316,7 +332,7 @@ int image_write(struct image *image, u64 offset_bytes, const void *data,
 	return image->class->write(image, offset_bytes, data, size_bytes);
 }
 
-int image_zero(struct image *image, u64 offset_bytes, u64 size_bytes, bool unmap)
+int disk_zero(struct disk *image, u64 offset_bytes, u64 size_bytes, bool unmap)
 {
 	assert_range(image, offset_bytes, size_bytes);
 	if (image->read_only)
@@ -324,7 +340,7 @@ int image_zero(struct image *image, u64 offset_bytes, u64 size_bytes, bool unmap
 	return image->class->zero(image, offset_bytes, size_bytes, unmap);
 }
 
-int image_discard(struct image *image, u64 offset_bytes, u64 size_bytes)
+int disk_discard(struct disk *image, u64 offset_bytes, u64 size_bytes)
 {
 	assert_range(image, offset_bytes, size_bytes);
 	if (image->read_only)
@@ -332,36 +348,59 @@ int image_discard(struct image *image, u64 offset_bytes, u64 size_bytes)
 	return image->class->discard(image, offset_bytes, size_bytes);
 }
 
-int image_flush(struct image *image)
+int disk_flush(struct disk *image)
 {
 	return image->read_only ? 0 : image->class->flush(image);
 }
 
-int image_map(struct image *image, u64 offset_bytes, u64 size_bytes,
-	      struct extent *ret_extent)
+int disk_map(struct disk *image, u64 offset_bytes, u64 size_bytes,
+	     struct extent *ret_extent)
 {
 	assert_range(image, offset_bytes, size_bytes);
 	assert(size_bytes);
 	return image->class->map(image, offset_bytes, size_bytes, ret_extent);
 }
 
-int image_map_cached(struct image *image, u64 offset_bytes, u64 size_bytes,
-		     bool for_write, struct extent *ret_extent)
+int disk_map_chain(struct disk *image, u64 offset_bytes, u64 size_bytes,
+		   struct extent *ret_extent, u32 *ret_depth)
+{
+	u32 depth = 0;
+
+	for (;; depth++, image = image->backing) {
+		u64 below = image->backing ? image->backing->size_bytes : 0;
+		int err = disk_map(image, offset_bytes, size_bytes, ret_extent);
+
+		if (err)
+			return err;
+		size_bytes = ret_extent->size_bytes;
+		if (ret_extent->kind != EXTENT_ABSENT || offset_bytes >= below)
+			break;
+		/* Up to where the backing ends, what is there counts. */
+		size_bytes = MIN(size_bytes, below - offset_bytes);
+	}
+	if (ret_extent->kind == EXTENT_ABSENT)
+		ret_extent->kind = EXTENT_ZERO;
+	*ret_depth = depth;
+	return 0;
+}
+
+int disk_map_cached(struct disk *image, u64 offset_bytes, u64 size_bytes,
+		    bool for_write, struct extent *ret_extent)
 {
 	assert_range(image, offset_bytes, size_bytes);
 	return image->class->map_cached(image, offset_bytes, size_bytes,
 					for_write, ret_extent);
 }
 
-int image_resize(struct image *image, u64 size_bytes, struct fault *fault)
+int disk_resize(struct disk *image, u64 size_bytes, struct fault *fault)
 {
-	assert(is_aligned(size_bytes, IMAGE_SECTOR_BYTES));
+	assert(is_aligned(size_bytes, DISK_SECTOR_BYTES));
 	assert(!image->read_only);
 	return image->class->resize(image, size_bytes, fault);
 }
 
-int image_check(struct image *image, enum image_repair repair,
-		struct image_check *check)
+int disk_check(struct disk *image, enum disk_repair repair,
+	       struct disk_check *check)
 {
 	if (!image->class->check)
 		return trace_err(-EOPNOTSUPP);

@@ -86,6 +86,41 @@ void mutex_unlock(struct mutex *mutex)
 	assert(!err);
 }
 
+void rwlock_init(struct rwlock *rwlock)
+{
+	int err = pthread_rwlock_init(&rwlock->pthread, NULL);
+
+	assert(!err);
+}
+
+void rwlock_release(struct rwlock *rwlock)
+{
+	int err = pthread_rwlock_destroy(&rwlock->pthread);
+
+	assert(!err);
+}
+
+void rwlock_read(struct rwlock *rwlock)
+{
+	int err = pthread_rwlock_rdlock(&rwlock->pthread);
+
+	assert(!err);
+}
+
+void rwlock_write(struct rwlock *rwlock)
+{
+	int err = pthread_rwlock_wrlock(&rwlock->pthread);
+
+	assert(!err);
+}
+
+void rwlock_unlock(struct rwlock *rwlock)
+{
+	int err = pthread_rwlock_unlock(&rwlock->pthread);
+
+	assert(!err);
+}
+
 void cond_init(struct cond *cond)
 {
 	pthread_condattr_t attr;

@@ -40,6 +40,17 @@ void mutex_lock(struct mutex *mutex);
 bool mutex_try_lock(struct mutex *mutex);
 void mutex_unlock(struct mutex *mutex);
 
+/* Held by many readers or one writer; not recursive. */
+struct rwlock {
+	pthread_rwlock_t pthread;
+};
+
+void rwlock_init(struct rwlock *rwlock);
+void rwlock_release(struct rwlock *rwlock);
+void rwlock_read(struct rwlock *rwlock);
+void rwlock_write(struct rwlock *rwlock);
+void rwlock_unlock(struct rwlock *rwlock);
+
 /* A condition, waited for with its mutex held. Wakes may be spurious. */
 struct cond {
 	pthread_cond_t pthread;

@@ -97,3 +97,40 @@ TEST(a_held_mutex_cannot_be_tried)
 	mutex_unlock(&shared.lock);
 	end();
 }
+
+/* ---- many readers or one writer ---- */
+
+static struct {
+	struct rwlock lock;
+	u64 value[2]; /* equal whenever the lock is not held to write */
+	u32 torn;
+} both;
+
+static void write_both(void *ctx)
+{
+	(void)ctx;
+	for (u32 i = 0; i < 20000; i++) {
+		rwlock_write(&both.lock);
+		both.value[0]++;
+		both.value[1]++;
+		rwlock_unlock(&both.lock);
+	}
+}
+
+TEST(a_reader_sees_nothing_half_written)
+{
+	struct thread thread;
+	u64 last = 0;
+
+	rwlock_init(&both.lock);
+	check_eq(thread_start(&thread, "writer", write_both, NULL), 0);
+	while (last < 20000) {
+		rwlock_read(&both.lock);
+		both.torn += both.value[0] != both.value[1];
+		last = both.value[0];
+		rwlock_unlock(&both.lock);
+	}
+	thread_join(&thread);
+	check_eq(both.torn, 0);
+	rwlock_release(&both.lock);
+}

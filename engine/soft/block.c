@@ -37,6 +37,9 @@ struct block_cache *block_cache_create(void)
 		(void)munmap(cache, sizeof(*cache)); /* nothing else to do */
 		return NULL;
 	}
+	/* As the vcpu's own memory. */
+	(void)madvise(cache, sizeof(*cache), MADV_DONTFORK);
+	(void)madvise(cache->arena, ARENA_BYTES, MADV_DONTFORK);
 	return cache;
 }
 

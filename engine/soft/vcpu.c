@@ -24,7 +24,12 @@ static void *pages_map(size_t bytes)
 	void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	return at == MAP_FAILED ? NULL : at;
+	if (at == MAP_FAILED)
+		return NULL;
+	/* A stub (direct/) is a clone that has no use for them: neither copied,
+	 * nor write-protected here meanwhile. */
+	(void)madvise(at, bytes, MADV_DONTFORK);
+	return at;
 }
 
 static void pages_unmap(void *at, size_t bytes)

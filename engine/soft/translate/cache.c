@@ -28,7 +28,10 @@ static void *map_private(size_t bytes)
 	void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	return at == MAP_FAILED ? NULL : at;
+	if (at == MAP_FAILED)
+		return NULL;
+	(void)madvise(at, bytes, MADV_DONTFORK); /* as the vcpu's own */
+	return at;
 }
 
 static void unmap(void *at, size_t bytes)

@@ -125,14 +125,14 @@ static int put_acpi(struct machine *m)
 		.dev_count = m->board.dev_count,
 		.gpa = ACPI_TABLES_GPA,
 	};
-	size_t size;
+	struct acpi_layout layout;
 	int err;
 
 	for (u32 i = 0; i < m->config.cpu_count; i++)
 		apic_id[i] = cpu_model_apic_id(&topology, i);
-	err = acpi_build(&config, data, ACPI_TABLES_BYTES_MAX, &size);
+	err = acpi_build(&config, data, ACPI_TABLES_BYTES_MAX, &layout);
 	if (!err)
-		guest_mem_tell_written(&m->mem, ACPI_TABLES_GPA, size);
+		guest_mem_tell_written(&m->mem, ACPI_TABLES_GPA, layout.size);
 	return err;
 }
 

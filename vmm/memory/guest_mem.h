@@ -7,11 +7,11 @@
  *
  *	0          .. 640 KiB		RAM
  *	640 KiB    .. 768 KiB		nothing (the display's window)
- *	768 KiB    .. min(size, 3 GiB)	RAM
- *	3 GiB      .. 4 GiB		nothing (devices)
+ *	768 KiB    .. min(size, 2 GiB)	RAM
+ *	2 GiB      .. 4 GiB		nothing (devices)
  *	4 GiB      .. + the rest	RAM
  *
- * The mapping keeps the window's 128 KiB, so that a RAM address below 3 GiB
+ * The mapping keeps the window's 128 KiB, so that a RAM address below 2 GiB
  * is its own offset. All access goes through the bounded accessors: an access
  * that is not wholly RAM touches nothing.
  *
@@ -27,7 +27,7 @@
 typedef u64 gpa_t; /* guest-physical address */
 
 #define GUEST_PAGE_BYTES       4096
-#define GUEST_MEM_LOW_END_MAX  (3 * GiB)
+#define GUEST_MEM_LOW_END_MAX  (2 * GiB)
 #define GUEST_MEM_HIGH_START   (4 * GiB)
 #define GUEST_MEM_WINDOW_START ((u64)0xa0000)
 #define GUEST_MEM_WINDOW_END   ((u64)0xc0000)
@@ -67,7 +67,7 @@ must_check int guest_mem_init(struct guest_mem *mem, u64 size,
 must_check int guest_mem_share(struct guest_mem *mem);
 void guest_mem_release(struct guest_mem *mem);
 
-/* End of the RAM below 3 GiB, and of that above 4 GiB (4 GiB if none). */
+/* End of the RAM below 2 GiB, and of that above 4 GiB (4 GiB if none). */
 gpa_t guest_mem_low_end(const struct guest_mem *mem);
 gpa_t guest_mem_high_end(const struct guest_mem *mem);
 

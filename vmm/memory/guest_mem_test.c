@@ -35,16 +35,17 @@ TEST(an_access_that_is_not_wholly_ram_touches_nothing)
 	guest_mem_release(&mem);
 }
 
-TEST(memory_beyond_3_gib_continues_at_4_gib)
+TEST(memory_beyond_the_hole_continues_at_4_gib)
 {
 	struct guest_mem mem;
 	u8 *low, *high;
 
-	check_eq(guest_mem_init(&mem, 3 * GiB + 64 * MiB, NULL), 0);
-	check_eq(guest_mem_low_end(&mem), 3 * GiB);
+	check_eq(guest_mem_init(&mem, GUEST_MEM_LOW_END_MAX + 64 * MiB, NULL),
+		 0);
+	check_eq(guest_mem_low_end(&mem), GUEST_MEM_LOW_END_MAX);
 	check_eq(guest_mem_high_end(&mem), 4 * GiB + 64 * MiB);
-	check(!guest_mem_at(&mem, 3 * GiB, 1));
-	low = guest_mem_at(&mem, 3 * GiB - 1, 1);
+	check(!guest_mem_at(&mem, GUEST_MEM_LOW_END_MAX, 1));
+	low = guest_mem_at(&mem, GUEST_MEM_LOW_END_MAX - 1, 1);
 	high = guest_mem_at(&mem, 4 * GiB, 64 * MiB);
 	check(low && high == low + 1);
 	check(!guest_mem_at(&mem, 4 * GiB, 64 * MiB + 1));

@@ -186,6 +186,27 @@ void aml_name_package(struct aml *aml, const char *name, const u64 *values,
 	end(aml);
 }
 
+void aml_name_prt(struct aml *aml, u32 slots, u32 (*gsi)(u32 slot))
+{
+	assert(slots <= UINT8_MAX);
+	name_begin(aml, "_PRT");
+	put_byte(aml, OP_PACKAGE);
+	begin(aml);
+	put_byte(aml, (u8)slots);
+	for (u32 slot = 0; slot < slots; slot++) {
+		/* Any function, pin A, no link device: the number itself. */
+		const u64 entry[] = {(u64)slot << 16 | 0xffff, 0, 0, gsi(slot)};
+
+		put_byte(aml, OP_PACKAGE);
+		begin(aml);
+		put_byte(aml, ARRAY_SIZE(entry));
+		for (u32 i = 0; i < ARRAY_SIZE(entry); i++)
+			put_integer(aml, entry[i]);
+		end(aml);
+	}
+	end(aml);
+}
+
 /* ---- resources ---- */
 
 void aml_crs_begin(struct aml *aml)
@@ -230,6 +251,51 @@ void aml_crs_memory(struct aml *aml, u32 base, u32 size)
 	put(aml, head, sizeof(head));
 	put(aml, &base, sizeof(base));
 	put(aml, &size, sizeof(size));
+}
+
+enum range_type {
+	RANGE_MEMORY = 0,
+	RANGE_IO = 1,
+	RANGE_BUS = 2,
+};
+
+/* Bit 0 "consumer" clear: passed on; 1: positive decode; 2, 3: both ends fixed. */
+#define RANGE_FIXED		       0x0c
+#define RANGE_IO_ENTIRE		       0x03 /* ISA and not ISA addresses */
+#define RANGE_MEMORY_UNCACHED_WRITABLE 0x01
+
+/* `bytes` is the width of the numbers: 2 (0x88) or 4 (0x87). */
+static void put_range(struct aml *aml, enum range_type type, u8 specific,
+		      u32 bytes, u32 first, u32 last)
+{
+	const u8 head[] = {bytes == 2 ? 0x88 : 0x87,
+			   (u8)(3 + 5 * bytes),
+			   0,
+			   (u8)type,
+			   RANGE_FIXED,
+			   specific};
+	const u32 number[] = {0 /* granularity */, first, last,
+			      0 /* translation */, last - first + 1};
+
+	put(aml, head, sizeof(head));
+	for (u32 i = 0; i < ARRAY_SIZE(number); i++)
+		put(aml, &number[i], bytes);
+}
+
+void aml_crs_bus_range(struct aml *aml, u16 first, u16 last)
+{
+	put_range(aml, RANGE_BUS, 0, 2, first, last);
+}
+
+void aml_crs_io_range(struct aml *aml, u16 first, u16 last)
+{
+	put_range(aml, RANGE_IO, RANGE_IO_ENTIRE, 2, first, last);
+}
+
+void aml_crs_memory_range(struct aml *aml, u32 first, u32 last)
+{
+	put_range(aml, RANGE_MEMORY, RANGE_MEMORY_UNCACHED_WRITABLE, 4, first,
+		  last);
 }
 
 void aml_crs_end(struct aml *aml)

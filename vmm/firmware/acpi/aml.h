@@ -46,6 +46,17 @@ void aml_crs_io(struct aml *aml, u16 port, u8 count);
 /* Edge, active high, not shared; irq 0..15. */
 void aml_crs_irq(struct aml *aml, u32 irq);
 void aml_crs_memory(struct aml *aml, u32 base, u32 size);
+/* What a bridge passes on, both ends inclusive. [ACPI 6.4.3.5 "Address Space
+ * Resource Descriptors"] */
+void aml_crs_bus_range(struct aml *aml, u16 first, u16 last);
+void aml_crs_io_range(struct aml *aml, u16 first, u16 last);
+void aml_crs_memory_range(struct aml *aml, u32 first, u32 last);
 void aml_crs_end(struct aml *aml);
+
+/*
+ * Name(_PRT, Package() { ... }): pin A of each slot below `slots` is wired to
+ * the interrupt gsi(slot). [ACPI 6.2.13 "_PRT (PCI Routing Table)"]
+ */
+void aml_name_prt(struct aml *aml, u32 slots, u32 (*gsi)(u32 slot));
 
 #endif

@@ -144,6 +144,17 @@ struct madt_lapic_nmi {
 	u8 lint;
 } __attribute__((packed));
 
+/* The "PCI Express memory mapped configuration space base address" table, of the
+ * PCI Firmware Specification; with one segment. */
+struct mcfg {
+	struct header header;
+	u64 reserved;
+	u64 base;
+	u16 segment;
+	u8 bus_first, bus_last;
+	u32 reserved1;
+} __attribute__((packed));
+
 enum {
 	MADT_LAPIC = 0,
 	MADT_IOAPIC = 1,
@@ -163,6 +174,7 @@ struct block {
 	size_t size, capacity;
 	u64 gpa;
 	bool overflow;
+	struct acpi_layout layout;
 };
 
 /* Offset of the appended bytes. */
@@ -184,6 +196,25 @@ static void align(struct block *b, size_t to)
 	static const u8 zero[64];
 
 	append(b, zero, align_up(b->size, to) - b->size);
+}
+
+/* There is an address of one of the tables at `at`. */
+static void note_pointer(struct block *b, size_t at, u8 size)
+{
+	struct acpi_layout *l = &b->layout;
+
+	assert(l->pointer_count < ACPI_POINTER_MAX);
+	l->pointer[l->pointer_count].offset = (u32)at;
+	l->pointer[l->pointer_count++].size = size;
+}
+
+static void note_table(struct block *b, size_t at)
+{
+	struct acpi_layout *l = &b->layout;
+
+	assert(l->table_count < ACPI_TABLE_MAX);
+	l->table[l->table_count].offset = (u32)at;
+	l->table[l->table_count++].length = (u32)(b->size - at);
 }
 
 static u8 sum_to_zero(const u8 *data, size_t size)
@@ -215,6 +246,7 @@ static void finish(struct block *b, size_t at)
 {
 	struct header h;
 
+	note_table(b, at);
 	if (b->overflow)
 		return;
 	memcpy(&h, b->data + at, sizeof(h));
@@ -312,6 +344,9 @@ static u64 put_fadt(struct block *b, const struct acpi_config *config, u64 facs,
 	fill_pm(&fadt, config->pm_base_port);
 	align(b, 16);
 	at = append(b, &fadt, sizeof(fadt));
+	note_pointer(b, at + offsetof(struct fadt, facs), 4);
+	note_pointer(b, at + offsetof(struct fadt, dsdt), 4);
+	note_pointer(b, at + offsetof(struct fadt, x_dsdt), 8);
 	finish(b, at);
 	return b->gpa + at;
 }
@@ -385,8 +420,25 @@ static u64 put_madt(struct block *b, const struct acpi_config *config)
 	return b->gpa + at;
 }
 
+/* Where configuration space is in memory. [PCIE 7.2.2 "PCI Express Enhanced
+ * Configuration Access Mechanism (ECAM)"] */
+static u64 put_mcfg(struct block *b, u64 ecam_gpa)
+{
+	const struct mcfg mcfg = {
+		.header = header_of("MCFG", 1),
+		.base = ecam_gpa,
+		.bus_last = 0xff,
+	};
+	size_t at;
+
+	align(b, 16);
+	at = append(b, &mcfg, sizeof(mcfg));
+	finish(b, at);
+	return b->gpa + at;
+}
+
 /* XSDT and RSDT list the same tables in addresses of two sizes. */
-static u64 put_list(struct block *b, const char *signature, size_t bytes,
+static u64 put_list(struct block *b, const char *signature, u8 bytes,
 		    const u64 *gpa, u32 count)
 {
 	struct header h = header_of(signature, 1);
@@ -395,7 +447,7 @@ static u64 put_list(struct block *b, const char *signature, size_t bytes,
 	align(b, 16);
 	at = append(b, &h, sizeof(h));
 	for (u32 i = 0; i < count; i++)
-		append(b, &gpa[i], bytes);
+		note_pointer(b, append(b, &gpa[i], bytes), bytes);
 	finish(b, at);
 	return b->gpa + at;
 }
@@ -419,23 +471,30 @@ static void fill_rsdp(struct block *b, u64 rsdt, u64 xsdt)
 }
 
 int acpi_build(const struct acpi_config *config, void *data, size_t capacity,
-	       size_t *ret_size)
+	       struct acpi_layout *ret)
 {
 	static const struct rsdp to_come;
 	struct block b = {.data = data, .capacity = capacity, .gpa = config->gpa};
-	u64 facs, dsdt, table[2], rsdt, xsdt;
+	u64 facs, dsdt, table[3], rsdt, xsdt;
+	u32 count = 0;
 
+	static_assert(sizeof(to_come) == ACPI_RSDP_BYTES, "as ACPI has it");
 	assert(is_aligned(config->gpa, 64));
+	note_pointer(&b, offsetof(struct rsdp, rsdt), 4);
+	note_pointer(&b, offsetof(struct rsdp, xsdt), 8);
 	append(&b, &to_come, sizeof(to_come));
 	facs = put_facs(&b);
 	dsdt = put_dsdt(&b, config);
-	table[0] = put_fadt(&b, config, facs, dsdt);
-	table[1] = put_madt(&b, config);
-	rsdt = put_list(&b, "RSDT", sizeof(u32), table, ARRAY_SIZE(table));
-	xsdt = put_list(&b, "XSDT", sizeof(u64), table, ARRAY_SIZE(table));
+	table[count++] = put_fadt(&b, config, facs, dsdt);
+	table[count++] = put_madt(&b, config);
+	if (config->ecam_gpa)
+		table[count++] = put_mcfg(&b, config->ecam_gpa);
+	rsdt = put_list(&b, "RSDT", sizeof(u32), table, count);
+	xsdt = put_list(&b, "XSDT", sizeof(u64), table, count);
 	if (b.overflow)
 		return trace_err(-ENOBUFS);
 	fill_rsdp(&b, rsdt, xsdt);
-	*ret_size = b.size;
+	b.layout.size = b.size;
+	*ret = b.layout;
 	return 0;
 }

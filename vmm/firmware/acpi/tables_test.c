@@ -11,6 +11,7 @@
 #include "vmm/dev/i8042/i8042.h"
 #include "vmm/dev/mc146818/mc146818.h"
 #include "vmm/dev/ns16550a/ns16550a.h"
+#include "vmm/dev/q35_mch/q35_mch.h"
 
 #define GPA 0xe0000
 
@@ -19,10 +20,13 @@ static struct {
 	struct ns16550a uart;
 	struct mc146818 rtc;
 	struct i8042 kbc;
-	struct dev *dev[3];
+	struct pci_bus pci;
+	struct q35_mch mch;
+	struct dev *dev[4];
 	u32 apic_id[300];
 	struct acpi_config config;
 	u8 data[65536];
+	struct acpi_layout layout;
 	size_t size;
 } t;
 
@@ -44,6 +48,8 @@ static void build(u32 cpu_count)
 	t.dev[0] = &t.uart.dev;
 	t.dev[1] = &t.rtc.dev;
 	t.dev[2] = &t.kbc.dev;
+	q35_mch_init(&t.mch, &(struct q35_mch_config){.bus = &t.pci});
+	t.dev[3] = &t.mch.pci.dev;
 	for (u32 i = 0; i < ARRAY_SIZE(t.apic_id); i++)
 		t.apic_id[i] = i;
 	t.config = (struct acpi_config){
@@ -52,10 +58,12 @@ static void build(u32 cpu_count)
 		.sci_irq = 9,
 		.pm_base_port = 0x600,
 		.dev = t.dev,
-		.dev_count = 3,
+		.dev_count = 4,
 		.gpa = GPA,
+		.ecam_gpa = Q35_ECAM_GPA,
 	};
-	check_eq(acpi_build(&t.config, t.data, sizeof(t.data), &t.size), 0);
+	check_eq(acpi_build(&t.config, t.data, sizeof(t.data), &t.layout), 0);
+	t.size = t.layout.size;
 }
 
 static u8 sum(const void *data, size_t size)
@@ -170,13 +178,14 @@ TEST(the_madt_has_every_cpu_and_one_ioapic)
 TEST(too_little_room_is_refused_at_every_size)
 {
 	static u8 small[4096];
-	size_t whole, size;
+	struct acpi_layout layout;
+	size_t whole;
 
 	build(2);
 	whole = t.size;
 	for (size_t room = 36; room < whole; room++)
-		check_eq(acpi_build(&t.config, small, room, &size), -ENOBUFS);
-	check_eq(acpi_build(&t.config, small, whole, &size), 0);
+		check_eq(acpi_build(&t.config, small, room, &layout), -ENOBUFS);
+	check_eq(acpi_build(&t.config, small, whole, &layout), 0);
 	check_mem_eq(small, t.data, whole);
 }
 
@@ -212,11 +221,13 @@ TEST(a_disassembler_understands_every_table)
 	check(mkdtemp(directory) != NULL);
 	judge(directory, "FACP", find("FACP"));
 	judge(directory, "APIC", find("APIC"));
+	judge(directory, "MCFG", find("MCFG"));
 	judge(directory, "DSDT", get(find("FACP") + 40, 4) - GPA);
 	snprintf(command, sizeof(command),
 		 "grep -q _S5 %s/DSDT.dsl && grep -q 'Device (COM1)' "
-		 "%s/DSDT.dsl && grep -q PNP0B00 %s/DSDT.dsl",
-		 directory, directory, directory);
+		 "%s/DSDT.dsl && grep -q PNP0B00 %s/DSDT.dsl && "
+		 "grep -q 'Device (PCI0)' %s/DSDT.dsl",
+		 directory, directory, directory, directory);
 	check_eq(system(command), 0);
 	snprintf(command, sizeof(command), "rm -r %s", directory);
 	check_eq(system(command), 0);

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: MIT */
+#include "vmm/pci/pci.h"
+
+#include <errno.h>
+
+#include "base/test.h"
+
+#define ADDRESS(slot) ((u32)(slot)*8)
+
+/* A function with a register in memory, one in ports, and MSI-X. */
+struct card {
+	struct pci_dev pci;
+	struct bus_region memory, port;
+	u32 value;
+};
+
+static struct {
+	struct pci_bus bus;
+	struct card card[2];
+	u64 msi_address;
+	u32 msi_data, msi_count;
+	u32 wire; /* levels, a bit each */
+} t;
+
+static void set_intx(void *ctx, u32 pirq, bool level)
+{
+	(void)ctx;
+	t.wire = level ? t.wire | (u32)BIT(pirq) : t.wire & (u32)~BIT(pirq);
+}
+
+static void send_msi(void *ctx, u64 address, u32 data)
+{
+	(void)ctx;
+	t.msi_address = address;
+	t.msi_data = data;
+	t.msi_count++;
+}
+
+static u64 value_read(void *ctx, u64 offset, u32 width)
+{
+	(void)offset;
+	(void)width;
+	return ((struct card *)ctx)->value;
+}
+
+static void value_write(void *ctx, u64 offset, u64 value, u32 width)
+{
+	(void)offset;
+	(void)width;
+	((struct card *)ctx)->value = (u32)value;
+}
+
+static void card_reset(struct dev *dev)
+{
+	pci_dev_reset(container_of(dev, struct pci_dev, dev));
+}
+
+static int card_restored(struct dev *dev)
+{
+	return pci_dev_restored(container_of(dev, struct pci_dev, dev));
+}
+
+static const struct field fields[] = {
+	PCI_FIELDS(struct card),
+};
+
+static const struct dev_class card_class = {
+	.name = "card",
+	.spec = "PCI",
+	.version = 1,
+	.state = {fields, ARRAY_SIZE(fields)},
+	.reset = card_reset,
+	.restored = card_restored,
+};
+
+static void card_init(struct card *card)
+{
+	*card = (struct card){};
+	card->memory = (struct bus_region){
+		.name = "memory",
+		.base = 0x100,
+		.size = 4,
+		.widths = BUS_4,
+		.lock = &card->pci.dev.lock,
+		.read = value_read,
+		.write = value_write,
+		.ctx = card,
+	};
+	card->port = card->memory;
+	card->port.base = 0;
+	pci_dev_init(&card->pci, &card_class,
+		     &(struct pci_identity){
+			     .vendor = 0x1234,
+			     .device = 0x5678,
+			     .class = 0x0200,
+			     .intx = true,
+		     });
+	pci_add_bar(&card->pci, 0, 0x1000, 0);
+	pci_add_bar_region(&card->pci, 0, &card->memory);
+	pci_add_bar(&card->pci, 1, 0x20, PCI_BAR_IO);
+	pci_add_bar_region(&card->pci, 1, &card->port);
+	pci_add_msix(&card->pci, 2, 3);
+	pci_add_bar(&card->pci, 4, 0x4000, PCI_BAR_64 | PCI_BAR_PREFETCH);
+	dev_reset(&card->pci.dev);
+}
+
+static void begin(void)
+{
+	t.msi_count = t.wire = 0;
+	pci_bus_init(&t.bus, set_intx, send_msi, NULL);
+	card_init(&t.card[0]);
+	card_init(&t.card[1]);
+	check_eq(pci_plug(&t.bus, &t.card[0].pci, 3), 0);
+	check_eq(pci_plug(&t.bus, &t.card[1].pci, 4), 0);
+	check_eq(pci_plug(&t.bus, &t.card[1].pci, 3), -EBUSY);
+}
+
+static u32 get(u32 slot, u32 offset, u32 size)
+{
+	return pci_config_read(&t.bus, ADDRESS(slot), offset, size);
+}
+
+static void put(u32 slot, u32 offset, u32 value, u32 size)
+{
+	pci_config_write(&t.bus, ADDRESS(slot), offset, value, size);
+}
+
+static u32 memory(u64 address)
+{
+	u32 value = 0;
+
+	pci_memory_read(&t.bus, address, &value, 4);
+	return value;
+}
+
+TEST(an_empty_slot_reads_as_ones)
+{
+	begin();
+	check_eq(get(5, PCI_VENDOR, 4), UINT32_MAX);
+	check_eq(get(5, PCI_VENDOR, 2), 0xffff);
+	check_eq(pci_config_read(&t.bus, ADDRESS(3) + 1, 0, 4), UINT32_MAX);
+	check_eq(pci_config_read(&t.bus, 0x100 + ADDRESS(3), 0, 4), UINT32_MAX);
+	check_eq(get(3, PCI_VENDOR, 4), 0x56781234);
+	put(3, PCI_VENDOR, 0, 4);
+	check_eq(get(3, PCI_VENDOR, 4), 0x56781234);
+}
+
+TEST(beyond_256_bytes_there_is_no_capability)
+{
+	begin();
+	check_eq(get(3, 0x100, 4), 0);
+	put(3, 0xffc, UINT32_MAX, 4);
+	check_eq(get(3, 0xffc, 4), 0);
+}
+
+TEST(pci_6_2_5_1_a_bar_tells_its_size)
+{
+	begin();
+	put(3, PCI_BAR0, UINT32_MAX, 4);
+	check_eq(get(3, PCI_BAR0, 4), 0xfffff000);
+	put(3, PCI_BAR0 + 4, UINT32_MAX, 4);
+	check_eq(get(3, PCI_BAR0 + 4, 4), 0xffffffe1);
+	put(3, PCI_BAR0 + 16, UINT32_MAX, 4);
+	put(3, PCI_BAR0 + 20, UINT32_MAX, 4);
+	check_eq(get(3, PCI_BAR0 + 16, 4), 0xffffc00c);
+	check_eq(get(3, PCI_BAR0 + 20, 4), 0xffffffff);
+	put(3, PCI_BAR0 + 12, UINT32_MAX, 4);
+	check_eq(get(3, PCI_BAR0 + 12, 4), 0);
+}
+
+TEST(a_bar_answers_where_it_was_put_and_only_while_decoding_is_on)
+{
+	begin();
+	t.card[0].value = 77;
+	put(3, PCI_BAR0, 0xc0000000, 4);
+	check_eq(memory(0xc0000100), UINT32_MAX);
+	put(3, PCI_COMMAND, PCI_COMMAND_MEMORY, 2);
+	check_eq(memory(0xc0000100), 77);
+	check_eq(memory(0xc0000000), UINT32_MAX);
+	put(3, PCI_BAR0, 0xd0000000, 4);
+	check_eq(memory(0xc0000100), UINT32_MAX);
+	check_eq(memory(0xd0000100), 77);
+	put(3, PCI_COMMAND, 0, 2);
+	check_eq(memory(0xd0000100), UINT32_MAX);
+}
+
+TEST(ports_are_a_window_of_their_own)
+{
+	u32 value = 5;
+
+	begin();
+	put(3, PCI_BAR0 + 4, 0xc000, 4);
+	put(3, PCI_COMMAND, PCI_COMMAND_IO, 2);
+	pci_port_write(&t.bus, 0xc000, &value, 4);
+	check_eq(t.card[0].value, 5);
+	put(3, PCI_BAR0 + 4, 0x1fff0, 4); /* beyond the last port */
+	pci_port_write(&t.bus, 0xfff0, &value, 4);
+	value = 6;
+	pci_port_write(&t.bus, 0xc000, &value, 4);
+	check_eq(t.card[0].value, 5);
+}
+
+TEST(of_two_at_one_address_the_first_answers_and_nothing_breaks)
+{
+	begin();
+	t.card[0].value = 1;
+	t.card[1].value = 2;
+	for (u32 slot = 3; slot <= 4; slot++) {
+		put(slot, PCI_BAR0, 0xc0000000, 4);
+		put(slot, PCI_COMMAND, PCI_COMMAND_MEMORY, 2);
+	}
+	check_eq(memory(0xc0000100), 1);
+	put(3, PCI_BAR0, 0xc0100000, 4);
+	put(4, PCI_BAR0, 0xc0000000, 4);
+	check_eq(memory(0xc0000100), 2);
+	check_eq(memory(0xc0100100), 1);
+}
+
+TEST(a_bar_at_the_end_of_the_address_space_is_not_mapped)
+{
+	begin();
+	put(3, PCI_BAR0 + 16, UINT32_MAX, 4);
+	put(3, PCI_BAR0 + 20, UINT32_MAX, 4);
+	put(3, PCI_BAR0, UINT32_MAX, 4);
+	put(3, PCI_COMMAND, PCI_COMMAND_MEMORY, 2);
+	check(!t.card[0].pci.bar[0].mapped && !t.card[0].pci.bar[4].mapped);
+}
+
+/* ---- interrupts ---- */
+
+TEST(pins_are_ored_on_a_wire_and_can_be_turned_off)
+{
+	u32 pirq = pci_pirq_of(3);
+
+	begin();
+	pci_set_intx(&t.card[0].pci, true);
+	check_eq(t.wire, BIT(pirq));
+	check(get(3, PCI_STATUS, 2) & PCI_STATUS_INTX);
+	check(get(3, PCI_COMMAND, 4) & (u32)PCI_STATUS_INTX << 16);
+	put(3, PCI_COMMAND, PCI_COMMAND_INTX_OFF, 2);
+	check_eq(t.wire, 0);
+	put(3, PCI_COMMAND, 0, 2);
+	check_eq(t.wire, BIT(pirq));
+	dev_reset(&t.card[0].pci.dev);
+	check_eq(t.wire, 0);
+}
+
+static void msix_on(u32 slot, u64 table)
+{
+	u32 cap = t.card[slot - 3].pci.msix.cap;
+
+	put(slot, PCI_BAR0 + 8, (u32)table, 4);
+	put(slot, PCI_COMMAND, PCI_COMMAND_MEMORY, 2);
+	put(slot, cap + 2, 0x8000, 2);
+}
+
+static void entry_write(u64 table, u32 index, u32 field, u32 value)
+{
+	pci_memory_write(&t.bus, table + 16 * index + 4 * field, &value, 4);
+}
+
+TEST(pci_6_8_2_a_vector_sends_its_message)
+{
+	begin();
+	check_eq(get(3, t.card[0].pci.msix.cap, 1), PCI_CAP_MSIX);
+	check_eq(get(3, t.card[0].pci.msix.cap + 2, 2), 2);
+	msix_on(3, 0xc1000000);
+	entry_write(0xc1000000, 1, 0, 0xfee01000);
+	entry_write(0xc1000000, 1, 2, 0x41);
+	entry_write(0xc1000000, 1, 3, 0);
+	pci_msix_send(&t.card[0].pci, 1);
+	check_eq(t.msi_count, 1);
+	check_eq(t.msi_address, 0xfee01000);
+	check_eq(t.msi_data, 0x41);
+	pci_msix_send(&t.card[0].pci, 3);
+	pci_msix_send(&t.card[0].pci, 0xffff);
+	check_eq(t.msi_count, 1);
+}
+
+TEST(pci_6_8_2_a_masked_vector_is_pending_until_it_is_not)
+{
+	u32 pending;
+
+	begin();
+	msix_on(3, 0xc1000000);
+	pci_msix_send(&t.card[0].pci, 2);
+	check_eq(t.msi_count, 0);
+	pci_memory_read(&t.bus, 0xc1000000 + 2048, &pending, 4);
+	check_eq(pending, BIT(2));
+	entry_write(0xc1000000, 2, 3, 0);
+	check_eq(t.msi_count, 1);
+	put(3, t.card[0].pci.msix.cap + 2, 0xc000, 2); /* the whole function */
+	pci_msix_send(&t.card[0].pci, 2);
+	check_eq(t.msi_count, 1);
+	put(3, t.card[0].pci.msix.cap + 2, 0x8000, 2);
+	check_eq(t.msi_count, 2);
+}
+
+/* ---- the whole ---- */
+
+TEST(without_firmware_every_bar_gets_a_place)
+{
+	begin();
+	pci_assign(&t.bus, 0xc0000000, 0xfec00000, 0xc000, 0x10000);
+	for (u32 slot = 3; slot <= 4; slot++) {
+		t.card[slot - 3].value = slot;
+		check_eq(get(slot, PCI_COMMAND, 2),
+			 PCI_COMMAND_MEMORY | PCI_COMMAND_IO);
+		check_eq(memory((get(slot, PCI_BAR0, 4) & ~0xfffu) + 0x100),
+			 slot);
+	}
+}
+
+TEST(a_bar_without_room_stays_off)
+{
+	begin();
+	pci_assign(&t.bus, 0xc0000000, 0xc0001000, 0xc000, 0xc010);
+	check_eq(get(3, PCI_BAR0, 4), 0xc0000000);
+	check_eq(get(4, PCI_BAR0, 4), 0);
+	check_eq(get(4, PCI_COMMAND, 2), 0);
+}
+
+TEST(state_is_saved_and_restored)
+{
+	struct card before;
+	struct buf saved;
+	const char *name = "";
+
+	begin();
+	buf_init(&saved, 65536);
+	msix_on(3, 0xc1000000);
+	put(3, PCI_BAR0, 0xc0000000, 4);
+	pci_msix_send(&t.card[0].pci, 1);
+	pci_set_intx(&t.card[0].pci, true);
+	before = t.card[0];
+	check_eq(dev_save(&t.card[0].pci.dev, &saved), 0);
+	dev_reset(&t.card[0].pci.dev);
+	check_eq(t.wire, 0);
+	check_eq(dev_load(&t.card[0].pci.dev, 1, saved.data, saved.size), 0);
+	check(fields_equal(&card_class.state, &before, &t.card[0], &name));
+	check_eq(t.wire, BIT(pci_pirq_of(3)));
+	t.card[0].value = 9;
+	check_eq(memory(0xc0000100), 9);
+	buf_release(&saved);
+}

@@ -201,11 +201,11 @@ static void tell_written(struct virtq *vq, const struct virtq_chain *chain,
 void virtq_fill(struct virtq *vq, const struct virtq_chain *chain,
 		u32 written_bytes, u16 index)
 {
-	u16 at = (u16)(vq->next_used + index) % vq->size;
 	struct virtq_used_elem elem = {.id = chain->head, .len = written_bytes};
-	void *to = (u8 *)(vq->used + RING_HEAD) + at * sizeof(elem);
+	u8 *to = (u8 *)(vq->used + RING_HEAD);
 
 	assert(vq->enabled && index < vq->size);
+	to += (u16)(vq->next_used + index) % vq->size * sizeof(elem);
 	tell_written(vq, chain, written_bytes);
 	memcpy(to, &elem, sizeof(elem));
 	guest_mem_tell_written_at(vq->mem, to, sizeof(elem));

@@ -11,6 +11,7 @@
 
 #include "base/fd.h"
 #include "base/loop.h"
+#include "cli/disk.h"
 #include "vmm/char/backend.h"
 #include "vmm/kick.h"
 #include "vmm/machine/machine.h"
@@ -19,9 +20,11 @@
 #define EXIT_USAGE  2
 
 struct run_options {
-	const char *kernel, *initrd, *append;
+	const char *kernel, *initrd, *append, *firmware;
+	struct opt_strings disk;
+	bool temporary;
 	u64 memory_bytes, cpu_count;
-	int cpu, accel; /* indexes of the lists below */
+	int cpu, accel, machine; /* indexes of the lists below */
 	const char *serial, *debug_console;
 	const char *soft;
 	bool no_reboot, test_exit, stats;
@@ -30,6 +33,10 @@ struct run_options {
 
 static const char *const accel_names[] = {"auto", "soft", "kvm", NULL};
 static const char *const cpu_names[] = {"host", "v1", "v2", "v3", NULL};
+
+/* The first of them stands for what fits the rest of the line. */
+static const char *const machine_names[] = {"auto", "micro", "q35", "q35-1",
+					    NULL};
 
 #define OPTION(member) .offset = offsetof(struct run_options, member)
 static const struct opt run_opts[] = {
@@ -52,6 +59,33 @@ static const struct opt run_opts[] = {
 	 .kind = OPT_STRING,
 	 OPTION(append),
 	 .help = "the kernel's command line (default \"console=ttyS0\")"},
+	{.name = "disk",
+	 .short_name = 'd',
+	 .arg = "FILE[,OPTION...]",
+	 .kind = OPT_REPEAT,
+	 OPTION(disk),
+	 .help = "a disk, as a file alone is: format=raw|qcow2 (default: as "
+		 "the name ends), ro, temporary, serial=TEXT, cache=MODE, "
+		 "discard, backing=on"},
+	{.name = "temporary",
+	 .kind = OPT_FLAG,
+	 OPTION(temporary),
+	 .help = "leave all disks as they are: what is written is forgotten "
+		 "at the end"},
+	{.name = "machine",
+	 .short_name = 'M',
+	 .arg = "NAME",
+	 .kind = OPT_ENUM,
+	 OPTION(machine),
+	 .values = machine_names,
+	 .help = "the board (default auto): q35 with PCI and firmware, or "
+		 "micro, which has neither and is for a kernel alone"},
+	{.name = "firmware",
+	 .arg = "FILE",
+	 .kind = OPT_STRING,
+	 OPTION(firmware),
+	 .help = "the ROM that starts a machine without --kernel (default: "
+		 "Debian's SeaBIOS)"},
 	{.name = "memory",
 	 .short_name = 'm',
 	 .arg = "SIZE",
@@ -124,8 +158,9 @@ const struct opt_command run_command = {
 	.program = "keel",
 	.name = "run",
 	.summary = "run a virtual machine",
-	.text = "Boots a kernel and runs until the guest powers off. With the "
-		"serial port on stdio, Ctrl-A x quits, Ctrl-A h lists the "
+	.operands = "[DISK...]",
+	.text = "Boots a disk, or a kernel, and runs until the guest powers "
+		"off. With the serial port on stdio, Ctrl-A x quits, Ctrl-A h lists the "
 		"keys and Ctrl-A Ctrl-A sends Ctrl-A. The exit status is 0 "
 		"after a power-off, 1 when the guest or the engine failed, "
 		"and 2 for a mistake on the command line.",
@@ -141,6 +176,10 @@ struct run {
 	struct backend *serial, *debug_console;
 	struct boot boot;
 	bool boot_opened;
+	struct bios bios;
+	struct disk_option disk_option[Q35_DISK_MAX];
+	struct board_disk disk[Q35_DISK_MAX];
+	u32 disk_count;
 	struct engine *engine;
 	char engine_reason[FAULT_TEXT_BYTES_MAX];
 	struct machine *machine;
@@ -272,13 +311,71 @@ static int open_kernel(struct run *run, struct fault *fault)
 	const struct run_options *o = &run->options;
 	int err;
 
-	if (!o->kernel) {
+	if (!o->kernel && (o->disk.count || o->firmware))
+		return bios_open(&run->bios, o->firmware, fault);
+	if (!o->kernel || o->firmware) {
 		fault_set(fault, FAULT_INVALID, 0,
-			  "no kernel is given; give --kernel FILE");
+			  o->kernel ? "--firmware and --kernel exclude each "
+				      "other; give one"
+				    : "there is nothing to boot; give a disk, "
+				      "or --kernel FILE");
 		return trace_err(-EINVAL);
 	}
 	err = boot_open(&run->boot, o->kernel, o->initrd, o->append, fault);
 	run->boot_opened = !err;
+	return err;
+}
+
+/* "auto" is q35 for whatever needs it. */
+static enum board_kind kind_of(const struct run_options *o)
+{
+	if (!strcmp(machine_names[o->machine], "micro"))
+		return BOARD_MICRO;
+	if (!strcmp(machine_names[o->machine], "auto") && o->kernel &&
+	    !o->disk.count)
+		return BOARD_MICRO;
+	return BOARD_Q35;
+}
+
+static int check_machine(const struct run *run, struct fault *fault)
+{
+	const struct run_options *o = &run->options;
+
+	if (kind_of(o) == BOARD_Q35 || (o->kernel && !o->disk.count))
+		return 0;
+	fault_set(fault, FAULT_INVALID, 0,
+		  "--machine micro has no disks and no firmware; give "
+		  "--kernel FILE and no disk, or --machine q35");
+	return trace_err(-EINVAL);
+}
+
+static int open_disk(struct run *run, u32 index, struct fault *fault)
+{
+	struct disk_option *option = &run->disk_option[index];
+	int err = disk_parse(run->options.disk.item[index], option, fault);
+
+	if (err)
+		return err;
+	option->config.temporary |= run->options.temporary;
+	err = block_open(&option->config, run->loop, &run->disk[index].block,
+			 fault);
+	if (err)
+		return fault_wrap(fault, err, "disk '%s'", option->config.path);
+	run->disk[index].serial = option->serial;
+	run->disk_count++;
+	return 0;
+}
+
+static int open_disks(struct run *run, struct fault *fault)
+{
+	int err = 0;
+
+	if (run->options.disk.count > Q35_DISK_MAX)
+		return fault_set(fault, FAULT_INVALID, trace_err(-EINVAL),
+				 "%u disks are given; a machine has at most %d",
+				 run->options.disk.count, Q35_DISK_MAX);
+	for (u32 i = 0; !err && i < run->options.disk.count; i++)
+		err = open_disk(run, i, fault);
 	return err;
 }
 
@@ -318,7 +415,11 @@ static int make_machine(struct run *run, struct fault *fault)
 		.memory_bytes = o->memory_bytes,
 		.cpu_count = (u32)o->cpu_count,
 		.cpu_model = cpu_names[o->cpu],
-		.boot = &run->boot,
+		.kind = kind_of(o),
+		.boot = run->boot_opened ? &run->boot : NULL,
+		.bios = run->boot_opened ? NULL : &run->bios,
+		.disk = run->disk,
+		.disk_count = run->disk_count,
 		.serial = backend_chardev(run->serial),
 		.debug_console = debug_chardev(run),
 		.test_exit = o->test_exit,
@@ -373,6 +474,9 @@ static void release(struct run *run)
 		run->engine->ops->free(run->engine);
 	if (run->boot_opened)
 		boot_close(&run->boot);
+	bios_close(&run->bios);
+	while (run->disk_count)
+		block_close(run->disk[--run->disk_count].block);
 	backend_free(run->debug_console);
 	backend_free(run->serial);
 	if (run->signal_watched)
@@ -383,12 +487,16 @@ static void release(struct run *run)
 
 static int run_machine(struct run *run, struct fault *fault)
 {
-	int err = make_loop(run, fault);
+	int err = check_machine(run, fault);
 
+	if (!err)
+		err = make_loop(run, fault);
 	if (!err)
 		err = make_backends(run, fault);
 	if (!err)
 		err = open_kernel(run, fault);
+	if (!err)
+		err = open_disks(run, fault);
 	if (!err)
 		err = open_engine(run, fault);
 	if (!err)
@@ -401,6 +509,21 @@ static int run_machine(struct run *run, struct fault *fault)
 	if (err)
 		fault_set(fault, FAULT_INTERNAL, err, "the event loop failed");
 	return err;
+}
+
+/* A file that is typed alone is a disk, after those of --disk. */
+static int add_operands(struct run_options *options,
+			const struct opt_strings *operands, struct fault *fault)
+{
+	struct opt_strings *disk = &options->disk;
+
+	for (u32 i = 0; i < operands->count; i++) {
+		if (disk->count == OPT_REPEAT_MAX)
+			return fault_set(fault, FAULT_INVALID,
+					 trace_err(-EINVAL), "too many disks");
+		disk->item[disk->count++] = operands->item[i];
+	}
+	return 0;
 }
 
 static int fault_status(const struct fault *fault)
@@ -427,10 +550,12 @@ int run_main(int argc, char *argv[], struct terminal *terminal, int *ret_signal)
 		.terminal = terminal,
 		.signal_fd = -1,
 	};
+	struct opt_strings operands = {};
 	struct fault fault = {};
 
 	*ret_signal = 0;
-	if (opt_parse(&run_command, argc, argv, &run.options, NULL, &fault)) {
+	if (opt_parse(&run_command, argc, argv, &run.options, &operands, &fault) ||
+	    add_operands(&run.options, &operands, &fault)) {
 		fault.err = 0; /* "Invalid argument" adds nothing */
 		fault_print(&fault, "keel");
 		return EXIT_USAGE;

@@ -95,11 +95,15 @@ struct command {
 };
 
 static const struct command commands[] = {
-	{"run", command_run},	    {"image", image_main},
+	{"run", command_run},
+	{"image", image_main},
 	{"help", texts_help},
-	{"--help", texts_help},	    {"-h", texts_help},
-	{"man", texts_man},	    {"completion", texts_completion},
-	{"version", texts_version}, {"--version", texts_version},
+	{"--help", texts_help},
+	{"-h", texts_help},
+	{"man", texts_man},
+	{"completion", texts_completion},
+	{"version", texts_version},
+	{"--version", texts_version},
 	{"-V", texts_version},
 };
 

@@ -2,24 +2,31 @@
 /*
  * A PC without a PCI host: the devices an operating system expects at fixed
  * ports. Interrupt controllers and the interval timer (with port 0x61) are
- * the engine's. Ports nobody claims, 0xcf8 among them, read as all-ones,
- * which is how an operating system finds that there is no PCI.
+ * the engine's. Ports nobody claims, on `micro` 0xcf8 among them, read as
+ * all-ones, which is how an operating system finds that there is no PCI.
  */
 #include "vmm/machine/board.h"
 
 #include <assert.h>
 #include <linux/kvm.h>
 
-static void add_dev(struct board *board, struct dev *dev)
+void board_add_dev(struct board *board, struct dev *dev)
 {
 	assert(board->dev_count < BOARD_DEV_MAX);
 	board->dev[board->dev_count++] = dev;
 }
 
 /* The map below is ours: a clash in it is a bug. */
-static void add_ports(struct board *board, struct bus_region *region)
+void board_add_ports(struct board *board, struct bus_region *region)
 {
 	int err = bus_add(&board->pio, region);
+
+	assert(!err);
+}
+
+void board_add_memory(struct board *board, struct bus_region *region)
+{
+	int err = bus_add(&board->mmio, region);
 
 	assert(!err);
 }
@@ -31,12 +38,15 @@ static struct irq_line irq(const struct board_config *config, u32 number)
 }
 
 /* long: the whole board in one place, read from top to bottom */
-void board_build(struct board *board, const struct board_config *config)
+int board_build(struct board *board, const struct board_config *config)
 {
 	const struct power_line power = {.raise = config->power,
 					 .ctx = config->ctx};
 
+	board->kind = config->kind;
 	board->dev_count = 0;
+	board->send_msi = config->send_msi;
+	board->ctx = config->ctx;
 	bus_init(&board->pio, "ports", BOARD_PORTS_SIZE);
 	bus_init(&board->mmio, "memory", 0);
 
@@ -45,9 +55,9 @@ void board_build(struct board *board, const struct board_config *config)
 					  .kbd_irq = irq(config, IRQ_KEYBOARD),
 					  .power = power,
 				  });
-	add_dev(board, &board->i8042.dev);
-	add_ports(board, &board->i8042.data_region);
-	add_ports(board, &board->i8042.command_region);
+	board_add_dev(board, &board->i8042.dev);
+	board_add_ports(board, &board->i8042.data_region);
+	board_add_ports(board, &board->i8042.command_region);
 
 	/* 0x70-0x71: clock and CMOS memory */
 	mc146818_init(&board->rtc,
@@ -59,31 +69,31 @@ void board_build(struct board *board, const struct board_config *config)
 			      .high_ram_size = guest_mem_high_end(config->mem) -
 					       GUEST_MEM_HIGH_START,
 		      });
-	add_dev(board, &board->rtc.dev);
-	add_ports(board, &board->rtc.region);
+	board_add_dev(board, &board->rtc.dev);
+	board_add_ports(board, &board->rtc.region);
 
 	/* 0x80: power-on self-test codes */
 	post_code_init(&board->post_code);
-	add_dev(board, &board->post_code.dev);
-	add_ports(board, &board->post_code.region);
+	board_add_dev(board, &board->post_code.dev);
+	board_add_ports(board, &board->post_code.region);
 
 	/* 0x92: fast A20 and reset */
 	port92_init(&board->port92, power);
-	add_dev(board, &board->port92.dev);
-	add_ports(board, &board->port92.region);
+	board_add_dev(board, &board->port92.dev);
+	board_add_ports(board, &board->port92.region);
 
 	/* 0xe9: debug console, there only when somebody listens */
 	if (config->debug_console) {
 		debug_console_init(&board->debug_console, config->debug_console);
-		add_dev(board, &board->debug_console.dev);
-		add_ports(board, &board->debug_console.region);
+		board_add_dev(board, &board->debug_console.dev);
+		board_add_ports(board, &board->debug_console.region);
 	}
 
 	/* 0xf4: ends the process, for tests */
 	if (config->test_exit) {
 		test_exit_init(&board->test_exit, power);
-		add_dev(board, &board->test_exit.dev);
-		add_ports(board, &board->test_exit.region);
+		board_add_dev(board, &board->test_exit.dev);
+		board_add_ports(board, &board->test_exit.region);
 	}
 
 	/* 0x3f8-0x3ff: the serial port */
@@ -93,14 +103,14 @@ void board_build(struct board *board, const struct board_config *config)
 					    .chardev = config->serial,
 					    .acpi_uid = 1,
 				    });
-	add_dev(board, &board->com1.dev);
-	add_ports(board, &board->com1.region);
+	board_add_dev(board, &board->com1.dev);
+	board_add_ports(board, &board->com1.region);
 
 	/* 0x510-0x51b: what firmware asks about the machine */
 	fw_cfg_init(&board->fw_cfg, config->mem, config->cpu_count);
-	add_dev(board, &board->fw_cfg.dev);
-	add_ports(board, &board->fw_cfg.port_region);
-	add_ports(board, &board->fw_cfg.dma_region);
+	board_add_dev(board, &board->fw_cfg.dev);
+	board_add_ports(board, &board->fw_cfg.port_region);
+	board_add_ports(board, &board->fw_cfg.dma_region);
 
 	/* 0x600-0x60b and 0xcf9: power management and reset */
 	acpi_pm_init(&board->pm, &(struct acpi_pm_config){
@@ -109,17 +119,28 @@ void board_build(struct board *board, const struct board_config *config)
 					 .power = power,
 					 .host = config->host,
 				 });
-	add_dev(board, &board->pm.dev);
-	add_ports(board, &board->pm.event_region);
-	add_ports(board, &board->pm.control_region);
-	add_ports(board, &board->pm.timer_region);
-	add_ports(board, &board->pm.reset_region);
+	board_add_dev(board, &board->pm.dev);
+	board_add_ports(board, &board->pm.event_region);
+	board_add_ports(board, &board->pm.control_region);
+	board_add_ports(board, &board->pm.timer_region);
+	if (config->kind == BOARD_Q35)
+		return q35_build(board, config);
+	board_add_ports(board, &board->pm.reset_region);
+	return 0;
 }
 
 void board_release(struct board *board)
 {
 	while (board->dev_count)
 		dev_release(board->dev[--board->dev_count]);
+	if (board->kind == BOARD_Q35)
+		q35_release(&board->q35);
+}
+
+void board_quiesce(struct board *board)
+{
+	for (u32 i = 0; i < board->dev_count; i++)
+		dev_quiesce(board->dev[i]);
 }
 
 void board_reset(struct board *board)

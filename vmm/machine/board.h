@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The board: every device of the machine, its place on the two buses and its
- * wires. board_build is the whole of it, top to bottom.
+ * wires. board_build is the whole of `micro`, top to bottom, and what `q35` has
+ * in common with it; q35.c has the rest.
  */
 #ifndef VMM_MACHINE_BOARD_H
 #define VMM_MACHINE_BOARD_H
@@ -18,9 +19,10 @@
 #include "vmm/dev/post_code/post_code.h"
 #include "vmm/dev/test_exit/test_exit.h"
 #include "vmm/firmware/fw_cfg/fw_cfg.h"
+#include "vmm/machine/q35.h"
 #include "vmm/memory/guest_mem.h"
 
-#define BOARD_DEV_MAX	   32
+#define BOARD_DEV_MAX	   96
 #define BOARD_PORTS_SIZE   0x10000
 #define BOARD_PM_BASE_PORT 0x600
 #define BOARD_COM1_PORT	   0x3f8
@@ -33,23 +35,40 @@ enum board_irq {
 	IRQ_SCI = 9,
 };
 
+enum board_kind {
+	BOARD_MICRO, /* no PCI */
+	BOARD_Q35,
+};
+
+struct board_disk {
+	struct block *block; /* borrowed: must outlive the board */
+	const char *serial;  /* "" for none */
+};
+
 /* What the board is plugged into. */
 struct kvm_run;
 
 struct board_config {
+	enum board_kind kind;
 	struct guest_mem *mem;	       /* borrowed: must outlive the board */
 	struct dev_host *host;	       /* borrowed, too */
 	struct chardev *serial;	       /* borrowed, too; may be NULL */
 	struct chardev *debug_console; /* borrowed, too; may be NULL */
 	bool test_exit;
 	u16 cpu_count;
+	const struct board_disk *disk; /* of Q35; in the order of their slots */
+	u32 disk_count;
 	void (*set_irq)(void *ctx, u32 irq, bool level);
+	void (*send_msi)(void *ctx, u64 address, u32 data);
 	void (*power)(void *ctx, enum power_event event, int status);
-	void *ctx; /* of the two */
+	void *ctx; /* of the three */
 };
 
 struct board {
+	enum board_kind kind;
 	struct bus pio, mmio;
+	void (*send_msi)(void *ctx, u64 address, u32 data);
+	void *ctx;
 	struct dev *dev[BOARD_DEV_MAX]; /* in the order of the build */
 	u32 dev_count;
 
@@ -62,11 +81,21 @@ struct board {
 	struct ns16550a com1;
 	struct fw_cfg fw_cfg;
 	struct test_exit test_exit;
+	struct q35 q35; /* of that kind */
 };
 
-void board_build(struct board *board, const struct board_config *config);
+/* -ENOMEM; board_release it in any case. */
+must_check int board_build(struct board *board,
+			   const struct board_config *config);
 void board_release(struct board *board);
+/* Both on the loop's thread, while no vCPU runs. */
+void board_quiesce(struct board *board);
 void board_reset(struct board *board);
+
+/* For those who build: at the end of the list, and onto a bus. */
+void board_add_dev(struct board *board, struct dev *dev);
+void board_add_ports(struct board *board, struct bus_region *region);
+void board_add_memory(struct board *board, struct bus_region *region);
 
 /*
  * What a vCPU asks of the devices: KVM_EXIT_IO and KVM_EXIT_MMIO. On its thread;

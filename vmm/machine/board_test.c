@@ -32,18 +32,20 @@ static void bench_init(struct bench *b, bool everything)
 	fake_host_init(&b->host);
 	fake_chardev_init(&b->wire);
 	check_eq(guest_mem_init(&b->mem, 16 * MiB, NULL), 0);
-	board_build(&b->board,
-		    &(struct board_config){
-			    .mem = &b->mem,
-			    .host = &b->host.host,
-			    .serial = &b->wire.chardev,
-			    .debug_console = everything ? &b->wire.chardev : NULL,
-			    .test_exit = everything,
-			    .cpu_count = 1,
-			    .set_irq = set_irq,
-			    .power = power,
-			    .ctx = b,
-		    });
+	check_eq(board_build(&b->board,
+			     &(struct board_config){
+				     .mem = &b->mem,
+				     .host = &b->host.host,
+				     .serial = &b->wire.chardev,
+				     .debug_console = everything ? &b->wire.chardev
+								 : NULL,
+				     .test_exit = everything,
+				     .cpu_count = 1,
+				     .set_irq = set_irq,
+				     .power = power,
+				     .ctx = b,
+			     }),
+		 0);
 }
 
 static void bench_release(struct bench *b)

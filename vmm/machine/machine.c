@@ -63,6 +63,19 @@ static void set_irq(void *ctx, u32 irq, bool level)
 	assert(err >= 0);
 }
 
+static void send_msi(void *ctx, u64 address, u32 data)
+{
+	struct machine *m = ctx;
+	const struct kvm_msi msi = {
+		.address_lo = (u32)address,
+		.address_hi = (u32)(address >> 32),
+		.data = data,
+	};
+
+	/* A message to nobody is the guest's business. */
+	(void)m->vm->ops->signal_msi(m->vm, &msi);
+}
+
 static void memory_written(void *ctx, gpa_t gpa, u64 size)
 {
 	struct machine *m = ctx;
@@ -110,40 +123,62 @@ static struct cpu_topology topology_of(const struct machine *m)
 		.sockets = 1, .cores = m->config.cpu_count, .threads = 1};
 }
 
-static int put_acpi(struct machine *m)
+static void describe_acpi(struct machine *m, u32 *apic_id,
+			  struct acpi_config *ret)
 {
-	void *data =
-		guest_mem_at(&m->mem, ACPI_TABLES_GPA, ACPI_TABLES_BYTES_MAX);
-	u32 apic_id[MACHINE_CPUS_MAX];
 	const struct cpu_topology topology = topology_of(m);
-	struct acpi_config config = {
+
+	for (u32 i = 0; i < m->config.cpu_count; i++)
+		apic_id[i] = cpu_model_apic_id(&topology, i);
+	*ret = (struct acpi_config){
 		.apic_id = apic_id,
 		.cpu_count = m->config.cpu_count,
 		.sci_irq = IRQ_SCI,
 		.pm_base_port = BOARD_PM_BASE_PORT,
 		.dev = m->board.dev,
 		.dev_count = m->board.dev_count,
-		.gpa = ACPI_TABLES_GPA,
+		.ecam_gpa = m->config.kind == BOARD_Q35 ? Q35_ECAM_GPA : 0,
 	};
+}
+
+static int put_acpi(struct machine *m)
+{
+	void *data =
+		guest_mem_at(&m->mem, ACPI_TABLES_GPA, ACPI_TABLES_BYTES_MAX);
+	u32 apic_id[MACHINE_CPUS_MAX];
+	struct acpi_config config;
 	struct acpi_layout layout;
 	int err;
 
-	for (u32 i = 0; i < m->config.cpu_count; i++)
-		apic_id[i] = cpu_model_apic_id(&topology, i);
+	describe_acpi(m, apic_id, &config);
+	config.gpa = ACPI_TABLES_GPA;
 	err = acpi_build(&config, data, ACPI_TABLES_BYTES_MAX, &layout);
 	if (!err)
 		guest_mem_tell_written(&m->mem, ACPI_TABLES_GPA, layout.size);
 	return err;
 }
 
+/* Once: files that firmware reads at each start. */
+static int describe_to_bios(struct machine *m)
+{
+	u32 apic_id[MACHINE_CPUS_MAX];
+	struct acpi_config config;
+
+	describe_acpi(m, apic_id, &config);
+	return bios_describe(m->config.bios, &m->board.fw_cfg, &m->mem, &config,
+			     BOARD_COM1_PORT);
+}
+
 /* Kernel and tables into memory, the first CPU to its entry point. */
-static int load(struct machine *m, struct fault *fault)
+static int load_kernel(struct machine *m, struct fault *fault)
 {
 	struct boot_entry entry;
 	int err = boot_load(m->config.boot, &m->mem, &entry, fault);
 
 	if (err)
 		return err;
+	if (m->config.kind == BOARD_Q35)
+		q35_assign(&m->board.q35);
 	err = put_acpi(m);
 	if (!err)
 		err = vcpu_enter_boot(m->vcpu[0].engine, &entry);
@@ -153,10 +188,21 @@ static int load(struct machine *m, struct fault *fault)
 	return err;
 }
 
+/* With firmware the vCPUs start where a reset leaves them. */
+static int load(struct machine *m, struct fault *fault)
+{
+	if (!m->config.bios)
+		return load_kernel(m, fault);
+	bios_load(m->config.bios, &m->mem);
+	return 0;
+}
+
 static int reset(struct machine *m, struct fault *fault)
 {
-	int err = irqchip_load(m->vm, &m->power_on);
+	int err;
 
+	board_quiesce(&m->board);
+	err = irqchip_load(m->vm, &m->power_on);
 	board_reset(&m->board);
 	for (u32 i = 0; !err && i < m->config.cpu_count; i++)
 		err = vcpu_state_load(m->vcpu[i].engine, m->vcpu[i].power_on);
@@ -272,6 +318,20 @@ static int plug_memory(struct machine *m)
 	return err;
 }
 
+static int plug_bios(struct machine *m)
+{
+	const struct bios *bios = m->config.bios;
+	const struct kvm_userspace_memory_region region = {
+		.slot = GUEST_MEM_RANGE_MAX,
+		.flags = KVM_MEM_READONLY,
+		.guest_phys_addr = bios ? BIOS_ROM_END - bios->size : 0,
+		.memory_size = bios ? bios->size : 0,
+		.userspace_addr = bios ? (uintptr_t)bios->rom : 0,
+	};
+
+	return bios ? m->vm->ops->set_user_memory_region(m->vm, &region) : 0;
+}
+
 /* Calls that only some processors' virtualization needs may be missing. */
 static int unless_missing(int err)
 {
@@ -297,6 +357,8 @@ static int create_vm(struct machine *m, struct fault *fault)
 		err = irqchip_save(m->vm, &m->power_on);
 	if (!err)
 		err = plug_memory(m);
+	if (!err)
+		err = plug_bios(m);
 	if (err)
 		return fault_set(fault, FAULT_INTERNAL, err,
 				 "the engine cannot set up the VM");
@@ -344,20 +406,33 @@ static int create_vcpus(struct machine *m, struct fault *fault)
 	return err;
 }
 
-static void build_board(struct machine *m)
+static int build_board(struct machine *m, struct fault *fault)
 {
+	const struct board_config config = {
+		.kind = m->config.kind,
+		.mem = &m->mem,
+		.host = &m->host,
+		.serial = m->config.serial,
+		.debug_console = m->config.debug_console,
+		.test_exit = m->config.test_exit,
+		.cpu_count = (u16)m->config.cpu_count,
+		.disk = m->config.disk,
+		.disk_count = m->config.disk_count,
+		.set_irq = set_irq,
+		.send_msi = send_msi,
+		.power = on_power,
+		.ctx = m,
+	};
+	int err;
+
 	dev_host_init(&m->host, m->config.loop);
-	board_build(&m->board, &(struct board_config){
-				       .mem = &m->mem,
-				       .host = &m->host,
-				       .serial = m->config.serial,
-				       .debug_console = m->config.debug_console,
-				       .test_exit = m->config.test_exit,
-				       .cpu_count = (u16)m->config.cpu_count,
-				       .set_irq = set_irq,
-				       .power = on_power,
-				       .ctx = m,
-			       });
+	err = board_build(&m->board, &config);
+	m->board_built = true;
+	if (!err && m->config.bios)
+		err = describe_to_bios(m);
+	if (err)
+		fault_set(fault, FAULT_INTERNAL, err, "cannot build the board");
+	return err;
 }
 
 int machine_create(const struct machine_config *config, struct machine **ret,
@@ -379,10 +454,10 @@ int machine_create(const struct machine_config *config, struct machine **ret,
 	err = guest_mem_init(&m->mem, config->memory_bytes, fault);
 	if (!err)
 		err = create_vm(m, fault);
-	if (!err) {
-		build_board(m);
+	if (!err)
+		err = build_board(m, fault);
+	if (!err)
 		err = create_vcpus(m, fault);
-	}
 	if (!err)
 		err = load(m, fault);
 	if (err) {
@@ -438,7 +513,10 @@ void machine_free(struct machine *m)
 		return;
 	stop_threads(m);
 	loop_work_cancel(m->config.loop, &m->event_work);
-	board_release(&m->board);
+	if (m->board_built) {
+		board_quiesce(&m->board);
+		board_release(&m->board);
+	}
 	for (u32 i = 0; i < m->created_count; i++) {
 		vcpu_state_free(m->vcpu[i].power_on);
 		m->vcpu[i].engine->ops->free(m->vcpu[i].engine);

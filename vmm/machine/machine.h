@@ -14,7 +14,9 @@
 
 #include "engine/engine.h"
 #include "vmm/char/chardev.h"
+#include "vmm/firmware/bios/bios.h"
 #include "vmm/firmware/boot/boot.h"
+#include "vmm/machine/board.h"
 
 #define MACHINE_CPUS_MAX 255
 
@@ -26,7 +28,12 @@ struct machine_config {
 	u64 memory_bytes;
 	u32 cpu_count; /* 1..MACHINE_CPUS_MAX */
 	const char *cpu_model;
-	const struct boot *boot;       /* borrowed, too */
+	enum board_kind kind;
+	/* One of the two, borrowed, too: a kernel, or firmware that finds one. */
+	const struct boot *boot;
+	struct bios *bios;
+	const struct board_disk *disk; /* borrowed, too; of Q35 */
+	u32 disk_count;
 	struct chardev *serial;	       /* borrowed, too; may be NULL */
 	struct chardev *debug_console; /* borrowed, too; may be NULL */
 	bool test_exit;

@@ -31,6 +31,7 @@ struct machine {
 	struct guest_mem mem;
 	struct dev_host host;
 	struct board board;
+	bool board_built;
 	struct irqchip_state power_on;
 	enum machine_state state; /* the loop's thread only */
 

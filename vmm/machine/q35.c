@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The Q35 board's PCI half:
+ *
+ *	slot 0		host bridge
+ *	slot 1		virtio-rng
+ *	slots 2..	disks, then network cards, in the order they were given
+ *	slot 31		LPC bridge
+ *
+ * What a guest sees in which slot is part of the machine's name: another order
+ * is another version.
+ */
+#include "vmm/machine/q35.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "vmm/machine/board.h"
+
+#define FIRST_CARD_SLOT 1
+
+static void set_intx(void *ctx, u32 pirq, bool level)
+{
+	struct board *board = ctx;
+
+	ich9_lpc_set_pirq(&board->q35.lpc, pirq, level);
+}
+
+static void send_msi(void *ctx, u64 address, u32 data)
+{
+	struct board *board = ctx;
+
+	board->send_msi(board->ctx, address, data);
+}
+
+/* Slots are ours to give: a clash is a bug. */
+static void plug(struct board *board, struct pci_dev *pci, u8 slot)
+{
+	int err = pci_plug(&board->q35.bus, pci, slot);
+
+	assert(!err);
+	board_add_dev(board, &pci->dev);
+}
+
+static void add_card(struct board *board, struct virtio *virtio)
+{
+	struct q35 *q35 = &board->q35;
+	struct virtio_pci *card = &q35->card[q35->card_count];
+
+	assert(q35->card_count < Q35_CARD_MAX);
+	board_add_dev(board, &virtio->dev);
+	virtio_pci_init(card, virtio);
+	plug(board, &card->pci, (u8)(FIRST_CARD_SLOT + q35->card_count));
+	q35->card_count++;
+}
+
+static int add_disk(struct board *board, const struct board_config *config,
+		    const struct board_disk *disk)
+{
+	struct q35 *q35 = &board->q35;
+	struct virtio_blk *blk = malloc(sizeof(*blk));
+
+	assert(q35->disk_count < Q35_DISK_MAX);
+	if (!blk)
+		return trace_err(-ENOMEM);
+	virtio_blk_init(blk, &(struct virtio_blk_setup){
+				     .block = disk->block,
+				     .serial = disk->serial,
+				     .mem = config->mem,
+				     .loop = config->host->loop,
+			     });
+	q35->disk[q35->disk_count++] = blk;
+	add_card(board, &blk->virtio);
+	return 0;
+}
+
+int q35_build(struct board *board, const struct board_config *config)
+{
+	struct q35 *q35 = &board->q35;
+	int err = 0;
+
+	pci_bus_init(&q35->bus, set_intx, send_msi, board);
+
+	/* 0xcf8-0xcff, 0xd00-0xffff, and memory from 2 GiB to the IOAPIC */
+	q35_mch_init(&q35->mch, &(struct q35_mch_config){
+					.bus = &q35->bus,
+					.reset_region = &board->pm.reset_region,
+				});
+	plug(board, &q35->mch.pci, 0);
+	board_add_ports(board, &q35->mch.address_region);
+	board_add_ports(board, &q35->mch.data_region);
+	board_add_ports(board, &q35->mch.ports_region);
+	board_add_memory(board, &q35->mch.window_region);
+
+	/* 0xb2-0xb3, 0x620-0x62f, 0x630-0x637 */
+	ich9_lpc_init(&q35->lpc, &(struct ich9_lpc_config){
+					 .pm_base_port = BOARD_PM_BASE_PORT,
+					 .set_irq = config->set_irq,
+					 .ctx = config->ctx,
+				 });
+	plug(board, &q35->lpc.pci, ICH9_LPC_SLOT);
+	board_add_ports(board, &q35->lpc.gpe_region);
+	board_add_ports(board, &q35->lpc.smi_region);
+	board_add_ports(board, &q35->lpc.apm_region);
+
+	virtio_rng_init(&q35->rng, config->mem, config->host);
+	add_card(board, &q35->rng.virtio);
+	for (u32 i = 0; !err && i < config->disk_count; i++)
+		err = add_disk(board, config, &config->disk[i]);
+	return err;
+}
+
+void q35_assign(struct q35 *q35)
+{
+	q35_mch_enable_ecam(&q35->mch);
+	pci_assign(&q35->bus, Q35_BAR_START, Q35_WINDOW_END, 0xc000,
+		   Q35_PORTS_END);
+}
+
+void q35_release(struct q35 *q35)
+{
+	while (q35->disk_count)
+		free(q35->disk[--q35->disk_count]);
+	pci_bus_release(&q35->bus);
+}

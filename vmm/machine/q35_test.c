@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+#include "vmm/machine/board.h"
+
+#include "base/test.h"
+#include "vmm/dev/fake_host.h"
+#include "vmm/firmware/acpi/tables.h"
+
+struct bench {
+	struct guest_mem mem;
+	struct fake_host host;
+	struct board board;
+	u32 power_count;
+	enum power_event power;
+	u32 irq; /* levels, a bit each */
+};
+
+static struct bench b;
+
+static void set_irq(void *ctx, u32 irq, bool level)
+{
+	struct bench *bench = ctx;
+
+	bench->irq = level ? bench->irq | (u32)BIT(irq)
+			   : bench->irq & (u32)~BIT(irq);
+}
+
+static void send_msi(void *ctx, u64 address, u32 data)
+{
+	(void)ctx;
+	(void)address;
+	(void)data;
+}
+
+static void power(void *ctx, enum power_event event, int status)
+{
+	(void)status;
+	((struct bench *)ctx)->power_count++;
+	((struct bench *)ctx)->power = event;
+}
+
+static void begin(void)
+{
+	memset(&b, 0, sizeof(b));
+	fake_host_init(&b.host);
+	check_eq(guest_mem_init(&b.mem, 16 * MiB, NULL), 0);
+	check_eq(board_build(&b.board,
+			     &(struct board_config){
+				     .kind = BOARD_Q35,
+				     .mem = &b.mem,
+				     .host = &b.host.host,
+				     .cpu_count = 1,
+				     .set_irq = set_irq,
+				     .send_msi = send_msi,
+				     .power = power,
+				     .ctx = &b,
+			     }),
+		 0);
+}
+
+static void end(void)
+{
+	board_quiesce(&b.board);
+	board_release(&b.board);
+	guest_mem_release(&b.mem);
+}
+
+static u32 in(u16 port, u32 size)
+{
+	u32 value = 0;
+
+	bus_read(&b.board.pio, port, &value, size);
+	return value;
+}
+
+static void out(u16 port, u32 value, u32 size)
+{
+	bus_write(&b.board.pio, port, &value, size);
+}
+
+static u32 config(u32 slot, u32 offset)
+{
+	out(0xcf8, 0x80000000 | slot << 11 | offset, 4);
+	return in(0xcfc, 4);
+}
+
+static void config_put(u32 slot, u32 offset, u32 value, u32 size)
+{
+	out(0xcf8, 0x80000000 | slot << 11 | (offset & 0xfc), 4);
+	out((u16)(0xcfc + (offset & 3)), value, size);
+}
+
+static u64 memory(u64 gpa, u32 size)
+{
+	u64 value = 0;
+
+	bus_read(&b.board.mmio, gpa, &value, size);
+	return value;
+}
+
+/* What a guest finds on q35-1 stays as it is: another listing, another name. */
+TEST(the_functions_of_q35_1_are_these)
+{
+	static const struct {
+		u32 slot, id, subsystem, class;
+	} listing[] = {
+		{0, 0x29c08086, 0x11001af4, 0x060000},
+		{1, 0x10441af4, 0x10441af4, 0x100000},
+		{31, 0x29188086, 0x11001af4, 0x060100},
+	};
+	u32 found = 0;
+
+	begin();
+	for (u32 slot = 0; slot < 32; slot++) {
+		if (config(slot, 0) == UINT32_MAX)
+			continue;
+		check(found < ARRAY_SIZE(listing));
+		check_eq(slot, listing[found].slot);
+		check_eq(config(slot, 0), listing[found].id);
+		check_eq(config(slot, 0x2c), listing[found].subsystem);
+		check_eq(config(slot, 8) >> 8, listing[found].class);
+		found++;
+	}
+	check_eq(found, ARRAY_SIZE(listing));
+	end();
+}
+
+TEST(the_address_port_reads_back_and_has_bytes_of_others)
+{
+	begin();
+	out(0xcf8, 0x80001234, 4);
+	check_eq(in(0xcf8, 4), 0x80001234);
+	out(0xcf8, 0x1234, 4); /* not enabled */
+	check_eq(in(0xcfc, 4), UINT32_MAX);
+	out(0xcf9, 0x02, 1);
+	check_eq(b.power_count, 0);
+	out(0xcf9, 0x06, 1);
+	check_eq(b.power_count, 1);
+	check_eq(b.power, POWER_RESET);
+	end();
+}
+
+TEST(configuration_space_is_in_memory_where_pciexbar_says)
+{
+	begin();
+	check_eq(memory(0xb0000000, 4), UINT32_MAX);
+	config_put(0, 0x60, 0xb0000001, 4);
+	check_eq(memory(0xb0000000, 4), 0x29c08086);
+	check_eq(memory(0xb0000000, 2), 0x8086);
+	check_eq(memory(0xb0000000 + (31 << 15), 4), 0x29188086);
+	check_eq(memory(0xb0000000 + (1 << 15), 8), 0x0010000010441af4);
+	check_eq(memory(0xb0000100, 4), 0);
+	check_eq(memory(0xb0100000, 4), UINT32_MAX); /* bus 1 */
+	config_put(0, 0x60, 0, 4);
+	check_eq(memory(0xb0000000, 4), UINT32_MAX);
+	end();
+}
+
+TEST(pins_reach_the_ioapic_and_where_the_routes_say)
+{
+	u32 pirq = pci_pirq_of(1);
+	u16 at = (u16)(0x60 + pirq);
+
+	begin();
+	pci_set_intx(&b.board.q35.card[0].pci, true);
+	check_eq(b.irq, BIT(16 + pirq));
+	config_put(31, at, 10, 1);
+	check_eq(b.irq, BIT(16 + pirq) | BIT(10));
+	config_put(31, at, 11, 1);
+	check_eq(b.irq, BIT(16 + pirq) | BIT(11));
+	config_put(31, at, 0x8b, 1);
+	check_eq(b.irq, BIT(16 + pirq));
+	config_put(31, at, 11, 1);
+	pci_set_intx(&b.board.q35.card[0].pci, false);
+	check_eq(b.irq, 0);
+	end();
+}
+
+TEST(firmware_finds_power_management_and_leaves_smm_alone)
+{
+	begin();
+	check_eq(config(31, 0x40), BOARD_PM_BASE_PORT | 1);
+	config_put(31, 0x40, 0xb001, 4);
+	check_eq(config(31, 0x40), BOARD_PM_BASE_PORT | 1);
+	check_eq(in(BOARD_PM_BASE_PORT + 0x30, 4), 0x20);
+	check_eq(in(BOARD_PM_BASE_PORT + 0x20, 4), 0);
+	out(0xb3, 0x5a, 1);
+	check_eq(in(0xb3, 1), 0x5a);
+	end();
+}
+
+TEST(without_firmware_cards_are_where_a_kernel_finds_them)
+{
+	begin();
+	q35_assign(&b.board.q35);
+	check_eq(memory(0xb0000000, 4), 0x29c08086);
+	check_eq(config(1, 0x10), 0xc0000000);
+	/* The virtio device's feature word: version 1 is bit 32. */
+	check_eq(memory(0xc0000012, 2), 1); /* one queue */
+	end();
+}
+
+TEST(a_reset_puts_cards_back)
+{
+	begin();
+	q35_assign(&b.board.q35);
+	pci_set_intx(&b.board.q35.card[0].pci, true);
+	config_put(31, 0x60, 5, 1);
+	board_quiesce(&b.board);
+	board_reset(&b.board);
+	check_eq(b.irq, 0);
+	check_eq(config(1, 0x10), 0);
+	check_eq(config(31, 0x60) & 0xff, 0x80);
+	check_eq(memory(0xb0000000, 4), UINT32_MAX);
+	end();
+}
+
+TEST(every_device_saves_and_restores)
+{
+	begin();
+	q35_assign(&b.board.q35);
+	for (u32 i = 0; i < b.board.dev_count; i++) {
+		struct dev *dev = b.board.dev[i];
+		struct buf saved, again;
+
+		buf_init(&saved, 1 << 20);
+		buf_init(&again, 1 << 20);
+		check_eq(dev_save(dev, &saved), 0);
+		dev_reset(dev);
+		check_eq(dev_load(dev, dev->class->version, saved.data,
+				  saved.size),
+			 0);
+		check_eq(dev_save(dev, &again), 0);
+		check_eq(saved.size, again.size);
+		check_mem_eq(saved.data, again.data, saved.size);
+		buf_release(&saved);
+		buf_release(&again);
+	}
+	end();
+}
+
+TEST(the_tables_tell_of_the_root_bus)
+{
+	static u8 data[65536];
+	const u32 apic_id = 0;
+	struct acpi_layout layout;
+
+	begin();
+	check_eq(acpi_build(
+			 &(struct acpi_config){
+				 .apic_id = &apic_id,
+				 .cpu_count = 1,
+				 .sci_irq = IRQ_SCI,
+				 .pm_base_port = BOARD_PM_BASE_PORT,
+				 .dev = b.board.dev,
+				 .dev_count = b.board.dev_count,
+				 .ecam_gpa = Q35_ECAM_GPA,
+			 },
+			 data, sizeof(data), &layout),
+		 0);
+	check(memmem(data, layout.size, "MCFG", 4) != NULL);
+	check(memmem(data, layout.size, "PCI0", 4) != NULL);
+	check(memmem(data, layout.size, "_PRT", 4) != NULL);
+	end();
+}

@@ -9,7 +9,7 @@
 #include "base/err.h"
 
 /* A table is at most this long, so that one word notes what was seen. */
-#define FIELD_COUNT_MAX 64
+#define FIELD_COUNT_MAX 128
 
 static int save_one(const struct field *field, const void *object,
 		    struct buf *out)
@@ -96,7 +96,7 @@ int fields_load(const struct field_table *table, void *object, u32 version,
 		const void *data, size_t size)
 {
 	struct reader r = {.data = data, .left = size};
-	u64 seen = 0;
+	bool seen[FIELD_COUNT_MAX] = {};
 
 	assert(table->count <= FIELD_COUNT_MAX);
 	while (r.left) {
@@ -104,12 +104,12 @@ int fields_load(const struct field_table *table, void *object, u32 version,
 
 		if (index < 0)
 			return index;
-		if (seen & BIT(index))
+		if (seen[index])
 			return trace_err(-EINVAL);
-		seen |= BIT(index);
+		seen[index] = true;
 	}
 	for (u32 i = 0; i < table->count; i++)
-		if (!(seen & BIT(i)) && table->fields[i].since <= version)
+		if (!seen[i] && table->fields[i].since <= version)
 			return trace_err(-EINVAL);
 	return 0;
 }

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A program that helps us, as a child process: it gets /dev/null to read from
+ * and to print to, one file of ours, and says what goes wrong on standard error,
+ * which we read. It is in a process group of its own, so that keys typed at our
+ * terminal are not for it.
+ *
+ * Threads: one at a time. Nobody else may wait for "any child".
+ */
+#ifndef BASE_CHILD_H
+#define BASE_CHILD_H
+
+#include <sys/types.h>
+
+#include "base/types.h"
+
+/* The number under which it finds the file it is given. */
+#define CHILD_FD 3
+
+struct child {
+	pid_t pid;  /* 0 = none */
+	int pid_fd; /* owned; readable when it has ended */
+	int err_fd; /* owned; its standard error, does not block */
+};
+
+/* argv[0] is looked for in PATH, argv ends with NULL; `fd` stays the caller's.
+ * -ENOENT when there is no such program, -EACCES, -EAGAIN, -EMFILE, -ENOMEM.
+ * needs: clone3 execve openat dup2 fcntl close close_range setpgid pipe2 pidfd_open
+ * rt_sigprocmask rt_sigaction exit_group */
+must_check int child_start(struct child *child, const char *const argv[],
+			   int fd);
+
+/* SIGKILL. Nothing if there is none.  needs: kill */
+void child_kill(struct child *child);
+
+/*
+ * Waits for its end and closes what is open: at once when pid_fd is readable.
+ * The status as of wait(2), 0 if there is none.  needs: wait4
+ */
+int child_reap(struct child *child);
+
+#endif

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+/* passt as a child, and frames to and from it: see user.h. */
+#include "vmm/net/user.h"
+
+#include <assert.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/child.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "vmm/net/net_filter.h"
+#include "vmm/net/netstream.h"
+#include "vmm/net/passt.h"
+#include "vmm/net/retry.h"
+
+/* A few whole frames, or the host's limit. */
+#define SOCKET_BYTES (1024 * 1024)
+
+struct net_user {
+	struct netstream stream;
+	struct net_options options;
+	struct loop *loop; /* borrowed */
+	u8 *copy; /* owned: a restricted guest's frame; NULL: it is not */
+	struct passt_args args;
+	struct child child;
+	struct loop_watch ended_watch, words_watch;
+	bool watched, words_watched;
+	struct passt_words words;
+	struct retry retry;
+	struct log_limit log_limit;
+};
+
+static struct net_user *user_of(struct netdev *netdev)
+{
+	return container_of(netstream_of(netdev), struct net_user, stream);
+}
+
+/* ---- what it says, and its end ---- */
+
+/* needs: read */
+static void read_words(struct net_user *user)
+{
+	char data[512];
+	ssize_t n;
+
+	while ((n = read(user->child.err_fd, data, sizeof(data))) > 0)
+		passt_words_add(&user->words, data, (size_t)n);
+	/* Nobody will write to it any more, and it would wake us for ever. */
+	if (!n && user->words_watched) {
+		loop_watch_del(user->loop, &user->words_watch);
+		user->words_watched = false;
+	}
+}
+
+static void on_words(struct loop_watch *watch, u32 events)
+{
+	(void)events;
+	read_words(watch->ctx);
+}
+
+static void unwatch(struct net_user *user)
+{
+	if (user->words_watched)
+		loop_watch_del(user->loop, &user->words_watch);
+	if (user->watched)
+		loop_watch_del(user->loop, &user->ended_watch);
+	user->watched = user->words_watched = false;
+}
+
+/* It is gone, or is made to; nothing of it stays. */
+static void end_child(struct net_user *user)
+{
+	child_kill(&user->child);
+	if (user->child.err_fd >= 0)
+		read_words(user);
+	unwatch(user);
+	(void)child_reap(&user->child); /* its words say more */
+	netstream_shut(&user->stream);
+}
+
+static const char *words_of(const struct net_user *user)
+{
+	return user->words.said[0] ? user->words.said : "it did not say why";
+}
+
+static void on_ended(struct loop_watch *watch, u32 events)
+{
+	struct net_user *user = watch->ctx;
+	u64 now_ns = clock_now_ns();
+
+	(void)events;
+	end_child(user);
+	retry_ended(&user->retry, now_ns);
+	if (log_limit_pass(&user->log_limit, now_ns))
+		log_at(LOG_WARN, "net",
+		       "passt has ended and is started again: %s",
+		       words_of(user));
+}
+
+/* The rest is done when the kernel tells of its end. */
+static void on_lost(struct netstream *stream, int err)
+{
+	struct net_user *user = container_of(stream, struct net_user, stream);
+
+	(void)err;
+	child_kill(&user->child);
+	netstream_shut(stream);
+}
+
+/* ---- its beginning ---- */
+
+static int watch_child(struct net_user *user)
+{
+	int err;
+
+	user->ended_watch = (struct loop_watch){user->child.pid_fd, EPOLLIN,
+						on_ended, user};
+	user->words_watch = (struct loop_watch){user->child.err_fd, EPOLLIN,
+						on_words, user};
+	err = loop_watch_add(user->loop, &user->ended_watch);
+	if (err)
+		return err;
+	user->watched = true;
+	err = loop_watch_add(user->loop, &user->words_watch);
+	user->words_watched = !err;
+	return err;
+}
+
+/*
+ * Who has 10.0.2.2? Asked by nobody in particular, from the card's address: so
+ * passt learns that, too. [RFC826 "Packet format"]
+ */
+static void ask_for_gateway(struct net_user *user)
+{
+	static const u8 question[] = {
+		8, 6,			       /* ARP */
+		0, 1, 8, 0, 6, 4, 0,  1,       /* a request, IPv4 on Ethernet */
+		0, 0, 0, 0, 0, 0, 0,  0, 0, 0, /* from */
+		0, 0, 0, 0, 0, 0, 10, 0, 2, 2  /* about; NET_USER_HOST */
+	};
+	u8 frame[42];
+	const struct iovec iov = {frame, sizeof(frame)};
+	bool sent;
+
+	static_assert(sizeof(question) == sizeof(frame) - 12, "whole");
+	memset(frame, 0xff, 6);
+	memcpy(frame + 6, user->options.mac, 6);
+	memcpy(frame + 12, question, sizeof(question));
+	memcpy(frame + 22, user->options.mac, 6);
+	sent = netstream_send(&user->stream.netdev, &iov, 1);
+	assert(sent); /* the socket is new */
+}
+
+/* needs: socketpair setsockopt close */
+static int launch(struct net_user *user)
+{
+	auto_close int ours = -1, theirs = -1;
+	const int size = SOCKET_BYTES;
+	int ends[2], err;
+
+	user->words = (struct passt_words){};
+	retry_began(&user->retry, clock_now_ns());
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return trace_err(-errno);
+	ours = ends[0];
+	theirs = ends[1];
+	/* Larger is faster; the host may have reasons to give less. */
+	(void)setsockopt(ours, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	err = child_start(&user->child, user->args.argv, theirs);
+	if (!err)
+		err = watch_child(user);
+	if (!err)
+		err = netstream_open(&user->stream, ours, true);
+	if (err) {
+		end_child(user);
+		return err;
+	}
+	ours = -1;
+	ask_for_gateway(user);
+	return 0;
+}
+
+static void retry_due(struct loop_timer *timer)
+{
+	struct net_user *user = timer->ctx;
+
+	if (launch(user))
+		retry_ended(&user->retry, clock_now_ns());
+}
+
+/* ---- the netdev ---- */
+
+static int user_start(struct netdev *netdev, struct fault *fault)
+{
+	struct net_user *user = user_of(netdev);
+	int err = launch(user);
+
+	if (err == -ENOENT)
+		return fault_set(fault, FAULT_NOT_FOUND, err,
+				 "--net user needs the program passt, of "
+				 "Debian's package 'passt'; install it, or "
+				 "give --net none");
+	if (err)
+		return fault_set(fault, FAULT_IO, err,
+				 "--net user: cannot start passt");
+	return 0;
+}
+
+/* What the loop would do, for one that does not run yet.  needs: poll */
+static int user_settle(struct netdev *netdev, struct fault *fault)
+{
+	struct net_user *user = user_of(netdev);
+	u64 end_ns = clock_now_ns() + NETDEV_SETTLE_NS, now_ns;
+
+	while (!netdev->link_up && user->stream.fd >= 0) {
+		struct pollfd wait = {.fd = user->stream.fd, .events = POLLIN};
+
+		now_ns = clock_now_ns();
+		if (now_ns >= end_ns)
+			return fault_set(fault, FAULT_TIMEOUT, -ETIMEDOUT,
+					 "--net user: passt does not answer");
+		(void)poll(&wait, 1, (int)((end_ns - now_ns) / NS_PER_MS) + 1);
+		if (wait.revents)
+			netstream_input(&user->stream);
+	}
+	if (netdev->link_up)
+		return 0;
+	end_child(user);
+	fault_set(fault, FAULT_IO, 0, "%s", words_of(user));
+	return fault_wrap(fault, -EIO, "--net user: passt does not start");
+}
+
+/*
+ * What a restricted guest may not send is as if sent. It could change its frame
+ * between the look at it and the sending, were that not a copy.
+ */
+static bool send_restricted(struct net_user *user, const struct iovec *iov,
+			    u32 count)
+{
+	struct iovec copy = {.iov_base = user->copy};
+
+	for (u32 i = 0; i < count; i++) {
+		assert(iov[i].iov_len <= NETDEV_FRAME_BYTES_MAX - copy.iov_len);
+		memcpy(user->copy + copy.iov_len, iov[i].iov_base,
+		       iov[i].iov_len);
+		copy.iov_len += iov[i].iov_len;
+	}
+	return !net_filter_passes(&user->options, user->copy,
+				  (u32)copy.iov_len) ||
+	       netstream_send(&user->stream.netdev, &copy, 1);
+}
+
+static bool user_send(struct netdev *netdev, const struct iovec *iov, u32 count)
+{
+	struct net_user *user = user_of(netdev);
+
+	return user->copy ? send_restricted(user, iov, count)
+			  : netstream_send(netdev, iov, count);
+}
+
+static void user_close(struct netdev *netdev)
+{
+	struct net_user *user = user_of(netdev);
+
+	netdev_attach(netdev, NULL);
+	retry_stop(&user->retry);
+	end_child(user);
+	netstream_release(&user->stream);
+	free(user->copy);
+	free(user);
+}
+
+static const struct netdev_ops user_ops = {
+	.start = user_start,
+	.settle = user_settle,
+	.send = user_send,
+	.receive_wanted = netstream_receive_wanted,
+	.close = user_close,
+};
+
+int net_user_create(const struct net_options *options, struct loop *loop,
+		    struct netdev **ret)
+{
+	struct net_user *user = calloc(1, sizeof(*user));
+	int err;
+
+	assert(options->has_mac);
+	if (!user)
+		return trace_err(-ENOMEM);
+	user->options = *options;
+	user->loop = loop;
+	user->child = (struct child){.pid_fd = -1, .err_fd = -1};
+	user->log_limit =
+		(struct log_limit){.window_ns = 60 * NS_PER_S, .burst = 5};
+	passt_args_fill(&user->args, options);
+	retry_init(&user->retry, loop, retry_due, user);
+	err = netstream_init(&user->stream, loop, &user_ops);
+	if (!err && options->restricted) {
+		user->copy = malloc(NETDEV_FRAME_BYTES_MAX);
+		err = user->copy ? 0 : trace_err(-ENOMEM);
+	}
+	if (err) {
+		user_close(&user->stream.netdev);
+		return err;
+	}
+	user->stream.lost = on_lost;
+	user->stream.netdev.mtu = options->mtu ? options->mtu : NET_MTU_MAX;
+	user->stream.netdev.trusts_checksums = true;
+	*ret = &user->stream.netdev;
+	return 0;
+}

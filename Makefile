@@ -299,3 +299,5 @@ endif
 -include tests/state/state.mk
 # And what does to disk images what a script says.
 -include tests/block/block.mk
+# And programs in the place of a guest.
+-include tests/net/net.mk

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -72,6 +73,21 @@ static void unwatch(struct net_user *user)
 	user->watched = user->words_watched = false;
 }
 
+/* One that was killed says nothing itself. */
+static void say_status(struct net_user *user, int status)
+{
+	struct passt_words *words = &user->words;
+
+	if (words->said[0])
+		return;
+	if (WIFSIGNALED(status))
+		snprintf(words->said, sizeof(words->said), "signal %d",
+			 WTERMSIG(status));
+	else
+		snprintf(words->said, sizeof(words->said), "exit status %d",
+			 WEXITSTATUS(status));
+}
+
 /* It is gone, or is made to; nothing of it stays. */
 static void end_child(struct net_user *user)
 {
@@ -79,13 +95,8 @@ static void end_child(struct net_user *user)
 	if (user->child.err_fd >= 0)
 		read_words(user);
 	unwatch(user);
-	(void)child_reap(&user->child); /* its words say more */
+	say_status(user, child_reap(&user->child));
 	netstream_shut(&user->stream);
-}
-
-static const char *words_of(const struct net_user *user)
-{
-	return user->words.said[0] ? user->words.said : "it did not say why";
 }
 
 static void on_ended(struct loop_watch *watch, u32 events)
@@ -99,7 +110,7 @@ static void on_ended(struct loop_watch *watch, u32 events)
 	if (log_limit_pass(&user->log_limit, now_ns))
 		log_at(LOG_WARN, "net",
 		       "passt has ended and is started again: %s",
-		       words_of(user));
+		       user->words.said);
 }
 
 /* The rest is done when the kernel tells of its end. */
@@ -231,7 +242,7 @@ static int user_settle(struct netdev *netdev, struct fault *fault)
 	if (netdev->link_up)
 		return 0;
 	end_child(user);
-	fault_set(fault, FAULT_IO, 0, "%s", words_of(user));
+	fault_set(fault, FAULT_IO, 0, "%s", user->words.said);
 	return fault_wrap(fault, -EIO, "--net user: passt does not start");
 }
 

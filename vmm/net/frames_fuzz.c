@@ -52,7 +52,8 @@ static struct sum run(const u8 *data, size_t size, u32 piece)
 		u8 *at = frames_space(&frames, &space);
 
 		require(space);
-		n = (u32)MIN((size_t)MIN(space, piece), size);
+		space = MIN(space, piece);
+		n = (u32)MIN((size_t)space, size);
 		memcpy(at, data, n);
 		frames_added(&frames, n);
 		data += n;

@@ -167,6 +167,28 @@ TEST(virtio_2_7_7_the_event_index_says_when_to_interrupt)
 	check_eq(driver.interrupts[0], 1);
 }
 
+TEST(virtio_2_7_10_the_device_says_of_which_chain_it_wants_to_hear)
+{
+	const struct fake_driver_part part = {DATA, 1, false};
+	struct virtq *vq = &adder.virtio.queue[0];
+	u16 event;
+
+	start(VIRTIO_F_EVENT_IDX);
+	for (u16 i = 0; i < 3; i++) {
+		check(guest_mem_read(&mem, vq->used_gpa + 4 + 8 * 8, &event, 2));
+		check_eq(event, i);
+		fake_driver_add(&driver, 0, &part, 1);
+		fake_driver_kick(&driver, 0);
+	}
+	start(0);
+	virtq_ask_notify(&adder.virtio.queue[0], false);
+	check(guest_mem_read(&mem, vq->used_gpa, &event, 2));
+	check_eq(event, VIRTQ_USED_F_NO_NOTIFY);
+	fake_driver_kick(&driver, 0);
+	check(guest_mem_read(&mem, vq->used_gpa, &event, 2));
+	check_eq(event, 0);
+}
+
 TEST(virtio_2_7_5_3_a_table_may_be_elsewhere)
 {
 	const struct virtq_desc table[2] = {

@@ -156,18 +156,25 @@ static int walk(const struct virtq *vq, struct virtq_chain *chain)
 	return 0;
 }
 
+/* Entries of the available ring that were not looked at; -EINVAL: too many. */
+static int waiting(struct virtq *vq)
+{
+	u16 count = (u16)(load_acquire(&vq->avail[1]) - vq->next_avail);
+
+	return count > vq->size ? -EINVAL : count;
+}
+
 int virtq_pop(struct virtq *vq, struct virtq_chain *chain)
 {
-	u16 waiting;
-	int err;
+	int err, count;
 
 	if (!vq->enabled)
 		return 0;
-	waiting = (u16)(load_acquire(&vq->avail[1]) - vq->next_avail);
-	if (!waiting)
-		return 0;
-	if (waiting > vq->size)
-		return -EINVAL;
+	count = waiting(vq);
+	if (!count && virtq_ask_notify(vq, true))
+		count = waiting(vq);
+	if (count <= 0)
+		return count;
 	chain->head = load(&vq->avail[RING_HEAD + vq->next_avail % vq->size]);
 	chain->read_count = chain->write_count = 0;
 	chain->read_bytes = chain->write_bytes = 0;

@@ -79,7 +79,7 @@ void virtq_reset(struct virtq *vq);
 must_check int virtq_enable(struct virtq *vq, bool event_idx);
 
 /*
- * 1: a chain. 0: none waits. -EINVAL: the driver broke the rules, or the chain
+ * 1: a chain. 0: none waits, and the driver will notify of the next. -EINVAL: the driver broke the rules, or the chain
  * has more than iov_max parts, or more bytes than 4 GiB. Parts of no bytes are
  * left out.
  */
@@ -103,8 +103,9 @@ void virtq_flush(struct virtq *vq, u16 count);
 bool virtq_interrupt_wanted(struct virtq *vq);
 
 /*
- * Tells the driver whether to notify the device of more chains. After asking
- * for it, true: something came in between, look again.
+ * Tells the driver whether to notify the device of more chains: not, while they
+ * are being popped anyway. After asking for it, true: something came in between,
+ * look again.
  */
 bool virtq_ask_notify(struct virtq *vq, bool wanted);
 

@@ -264,15 +264,11 @@ static void serve(struct virtio *virtio, u32 queue)
 	int got;
 
 	block_plug(blk->block);
-	blk->starved = false;
-	do {
-		virtq_ask_notify(vq, false);
-		do
-			got = blk->free ? take(blk) : 0;
-		while (got > 0);
-		if (!blk->free)
-			blk->starved = true;
-	} while (!got && virtq_ask_notify(vq, true) && blk->free);
+	virtq_ask_notify(vq, false);
+	do
+		got = blk->free ? take(blk) : 0;
+	while (got > 0);
+	blk->starved = !blk->free;
 	if (got < 0)
 		virtio_broken(virtio);
 	virtio_tell(virtio, queue);

@@ -11,7 +11,7 @@
 
 #include "base/fd.h"
 #include "base/loop.h"
-#include "cli/disk.h"
+#include "cli/devices.h"
 #include "vmm/char/backend.h"
 #include "vmm/kick.h"
 #include "vmm/machine/machine.h"
@@ -21,7 +21,8 @@
 
 struct run_options {
 	const char *kernel, *initrd, *append, *firmware;
-	struct opt_strings disk;
+	struct opt_strings disk, net, port;
+	const char *console;
 	bool temporary;
 	u64 memory_bytes, cpu_count;
 	int cpu, accel, machine; /* indexes of the lists below */
@@ -72,6 +73,24 @@ static const struct opt run_opts[] = {
 	 OPTION(temporary),
 	 .help = "leave all disks as they are: what is written is forgotten "
 		 "at the end"},
+	{.name = "net",
+	 .short_name = 'n',
+	 .arg = "KIND[,OPTION...]",
+	 .kind = OPT_REPEAT,
+	 OPTION(net),
+	 .help = "a network card: user[,hostfwd=tcp:127.0.0.1:2222-:22]"
+		 "[,restrict] (default where a disk boots), "
+		 "socket,path=FILE, or none; mac=MAC and mtu=N for each"},
+	{.name = "console",
+	 .arg = "WHERE",
+	 .kind = OPT_STRING,
+	 OPTION(console),
+	 .help = "a virtio console, hvc0: stdio, file:PATH or none (default)"},
+	{.name = "port",
+	 .arg = "NAME=WHERE",
+	 .kind = OPT_REPEAT,
+	 OPTION(port),
+	 .help = "a port of the virtio console that the guest finds by name"},
 	{.name = "machine",
 	 .short_name = 'M',
 	 .arg = "NAME",
@@ -177,9 +196,7 @@ struct run {
 	struct boot boot;
 	bool boot_opened;
 	struct bios bios;
-	struct disk_option disk_option[Q35_DISK_MAX];
-	struct board_disk disk[Q35_DISK_MAX];
-	u32 disk_count;
+	struct devices devices;
 	struct engine *engine;
 	char engine_reason[FAULT_TEXT_BYTES_MAX];
 	struct machine *machine;
@@ -286,14 +303,19 @@ static int make_loop(struct run *run, struct fault *fault)
 	return 0;
 }
 
-static int make_backends(struct run *run, struct fault *fault)
+static struct backend_config backend_config(struct run *run)
 {
-	const struct backend_config config = {
+	return (struct backend_config){
 		.loop = run->loop,
 		.terminal = run->terminal,
 		.quit = on_quit,
 		.quit_ctx = run,
 	};
+}
+
+static int make_backends(struct run *run, struct fault *fault)
+{
+	const struct backend_config config = backend_config(run);
 	const struct run_options *o = &run->options;
 	int err = backend_create("--serial", o->serial, &config, &run->serial,
 				 fault);
@@ -326,13 +348,19 @@ static int open_kernel(struct run *run, struct fault *fault)
 	return err;
 }
 
+static bool has_cards(const struct run_options *o)
+{
+	return o->disk.count || o->net.count || o->port.count ||
+	       strcmp(o->console, "none");
+}
+
 /* "auto" is q35 for whatever needs it. */
 static enum board_kind kind_of(const struct run_options *o)
 {
 	if (!strcmp(machine_names[o->machine], "micro"))
 		return BOARD_MICRO;
 	if (!strcmp(machine_names[o->machine], "auto") && o->kernel &&
-	    !o->disk.count)
+	    !has_cards(o))
 		return BOARD_MICRO;
 	return BOARD_Q35;
 }
@@ -341,42 +369,29 @@ static int check_machine(const struct run *run, struct fault *fault)
 {
 	const struct run_options *o = &run->options;
 
-	if (kind_of(o) == BOARD_Q35 || (o->kernel && !o->disk.count))
+	if (kind_of(o) == BOARD_Q35 || (o->kernel && !has_cards(o)))
 		return 0;
 	fault_set(fault, FAULT_INVALID, 0,
-		  "--machine micro has no disks and no firmware; give "
-		  "--kernel FILE and no disk, or --machine q35");
+		  "--machine micro has no firmware, disks, network and virtio "
+		  "console; give --kernel FILE and none of these, or "
+		  "--machine q35");
 	return trace_err(-EINVAL);
 }
 
-static int open_disk(struct run *run, u32 index, struct fault *fault)
+static int open_devices(struct run *run, struct fault *fault)
 {
-	struct disk_option *option = &run->disk_option[index];
-	int err = disk_parse(run->options.disk.item[index], option, fault);
+	const struct run_options *o = &run->options;
+	const struct device_words words = {
+		.disk = &o->disk,
+		.net = &o->net,
+		.port = &o->port,
+		.console = o->console,
+		.temporary = o->temporary,
+		.usual_net = !o->kernel,
+	};
+	const struct backend_config config = backend_config(run);
 
-	if (err)
-		return err;
-	option->config.temporary |= run->options.temporary;
-	err = block_open(&option->config, run->loop, &run->disk[index].block,
-			 fault);
-	if (err)
-		return fault_wrap(fault, err, "disk '%s'", option->config.path);
-	run->disk[index].serial = option->serial;
-	run->disk_count++;
-	return 0;
-}
-
-static int open_disks(struct run *run, struct fault *fault)
-{
-	int err = 0;
-
-	if (run->options.disk.count > Q35_DISK_MAX)
-		return fault_set(fault, FAULT_INVALID, trace_err(-EINVAL),
-				 "%u disks are given; a machine has at most %d",
-				 run->options.disk.count, Q35_DISK_MAX);
-	for (u32 i = 0; !err && i < run->options.disk.count; i++)
-		err = open_disk(run, i, fault);
-	return err;
+	return devices_open(&run->devices, &words, &config, fault);
 }
 
 static int open_engine(struct run *run, struct fault *fault)
@@ -418,8 +433,12 @@ static int make_machine(struct run *run, struct fault *fault)
 		.kind = kind_of(o),
 		.boot = run->boot_opened ? &run->boot : NULL,
 		.bios = run->boot_opened ? NULL : &run->bios,
-		.disk = run->disk,
-		.disk_count = run->disk_count,
+		.disk = run->devices.disk,
+		.disk_count = run->devices.disk_count,
+		.net = run->devices.net,
+		.net_count = run->devices.net_count,
+		.port = run->devices.port,
+		.port_count = run->devices.port_count,
 		.serial = backend_chardev(run->serial),
 		.debug_console = debug_chardev(run),
 		.test_exit = o->test_exit,
@@ -434,8 +453,10 @@ static int make_machine(struct run *run, struct fault *fault)
 /* The last steps that can fail, and the only ones with traces outside. */
 static int start(struct run *run, struct fault *fault)
 {
-	int err = backend_start(run->debug_console, fault);
+	int err = devices_start(&run->devices, fault);
 
+	if (!err)
+		err = backend_start(run->debug_console, fault);
 	if (!err)
 		err = backend_start(run->serial, fault);
 	if (!err) {
@@ -475,8 +496,7 @@ static void release(struct run *run)
 	if (run->boot_opened)
 		boot_close(&run->boot);
 	bios_close(&run->bios);
-	while (run->disk_count)
-		block_close(run->disk[--run->disk_count].block);
+	devices_release(&run->devices);
 	backend_free(run->debug_console);
 	backend_free(run->serial);
 	if (run->signal_watched)
@@ -496,7 +516,7 @@ static int run_machine(struct run *run, struct fault *fault)
 	if (!err)
 		err = open_kernel(run, fault);
 	if (!err)
-		err = open_disks(run, fault);
+		err = open_devices(run, fault);
 	if (!err)
 		err = open_engine(run, fault);
 	if (!err)
@@ -546,6 +566,7 @@ int run_main(int argc, char *argv[], struct terminal *terminal, int *ret_signal)
 			    .memory_bytes = 512 * MiB,
 			    .cpu_count = 1,
 			    .serial = "stdio",
+			    .console = "none",
 			    .debug_console = "none"},
 		.terminal = terminal,
 		.signal_fd = -1,

@@ -45,6 +45,11 @@ struct board_disk {
 	const char *serial;  /* "" for none */
 };
 
+struct board_net {
+	struct netdev *netdev; /* borrowed: must outlive the board */
+	u8 mac[NETDEV_MAC_BYTES];
+};
+
 /* What the board is plugged into. */
 struct kvm_run;
 
@@ -58,6 +63,11 @@ struct board_config {
 	u16 cpu_count;
 	const struct board_disk *disk; /* of Q35; in the order of their slots */
 	u32 disk_count;
+	const struct board_net *net;
+	u32 net_count;
+	/* Of its virtio console, the first one the console itself; 0: none. */
+	const struct console_port_setup *port;
+	u32 port_count;
 	void (*set_irq)(void *ctx, u32 irq, bool level);
 	void (*send_msi)(void *ctx, u64 address, u32 data);
 	void (*power)(void *ctx, enum power_event event, int status);

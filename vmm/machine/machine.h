@@ -34,6 +34,10 @@ struct machine_config {
 	struct bios *bios;
 	const struct board_disk *disk; /* borrowed, too; of Q35 */
 	u32 disk_count;
+	const struct board_net *net; /* as the disks */
+	u32 net_count;
+	const struct console_port_setup *port;
+	u32 port_count;
 	struct chardev *serial;	       /* borrowed, too; may be NULL */
 	struct chardev *debug_console; /* borrowed, too; may be NULL */
 	bool test_exit;

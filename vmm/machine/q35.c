@@ -4,7 +4,8 @@
  *
  *	slot 0		host bridge
  *	slot 1		virtio-rng
- *	slots 2..	disks, then network cards, in the order they were given
+ *	slots 2..	disks, network cards, in the order they were given, and
+ *			the console
  *	slot 31		LPC bridge
  *
  * What a guest sees in which slot is part of the machine's name: another order
@@ -15,6 +16,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "vmm/machine/board.h"
 
@@ -75,6 +77,40 @@ static int add_disk(struct board *board, const struct board_config *config,
 	return 0;
 }
 
+static int add_net(struct board *board, const struct board_config *config,
+		   const struct board_net *card)
+{
+	struct q35 *q35 = &board->q35;
+	struct virtio_net *net = malloc(sizeof(*net));
+	struct virtio_net_setup setup = {
+		.netdev = card->netdev,
+		.mem = config->mem,
+		.loop = config->host->loop,
+	};
+
+	assert(q35->net_count < Q35_NET_MAX);
+	if (!net)
+		return trace_err(-ENOMEM);
+	memcpy(setup.mac, card->mac, sizeof(setup.mac));
+	virtio_net_init(net, &setup);
+	q35->net[q35->net_count++] = net;
+	add_card(board, &net->virtio);
+	return 0;
+}
+
+static int add_console(struct board *board, const struct board_config *config)
+{
+	struct q35 *q35 = &board->q35;
+
+	q35->console = malloc(sizeof(*q35->console));
+	if (!q35->console)
+		return trace_err(-ENOMEM);
+	virtio_console_init(q35->console, config->port, config->port_count,
+			    config->mem, config->host->loop);
+	add_card(board, &q35->console->virtio);
+	return 0;
+}
+
 int q35_build(struct board *board, const struct board_config *config)
 {
 	struct q35 *q35 = &board->q35;
@@ -108,6 +144,10 @@ int q35_build(struct board *board, const struct board_config *config)
 	add_card(board, &q35->rng.virtio);
 	for (u32 i = 0; !err && i < config->disk_count; i++)
 		err = add_disk(board, config, &config->disk[i]);
+	for (u32 i = 0; !err && i < config->net_count; i++)
+		err = add_net(board, config, &config->net[i]);
+	if (!err && config->port_count)
+		err = add_console(board, config);
 	return err;
 }
 
@@ -122,5 +162,8 @@ void q35_release(struct q35 *q35)
 {
 	while (q35->disk_count)
 		free(q35->disk[--q35->disk_count]);
+	while (q35->net_count)
+		free(q35->net[--q35->net_count]);
+	free(q35->console);
 	pci_bus_release(&q35->bus);
 }

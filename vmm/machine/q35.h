@@ -10,11 +10,14 @@
 #include "vmm/dev/ich9_lpc/ich9_lpc.h"
 #include "vmm/dev/q35_mch/q35_mch.h"
 #include "vmm/virtio/blk/blk.h"
+#include "vmm/virtio/console/console.h"
+#include "vmm/virtio/net/net.h"
 #include "vmm/virtio/pci/virtio_pci.h"
 #include "vmm/virtio/rng/rng.h"
 
 #define Q35_DISK_MAX 16
-#define Q35_CARD_MAX 28 /* slots 1 to 30, some kept for what is to come */
+#define Q35_NET_MAX  8
+#define Q35_CARD_MAX (2 + Q35_DISK_MAX + Q35_NET_MAX) /* in slots 1 to 30 */
 
 struct board;
 struct board_config;
@@ -28,6 +31,9 @@ struct q35 {
 	struct virtio_rng rng;
 	struct virtio_blk *disk[Q35_DISK_MAX]; /* owned */
 	u32 disk_count;
+	struct virtio_net *net[Q35_NET_MAX]; /* owned */
+	u32 net_count;
+	struct virtio_console *console; /* owned; NULL: none */
 };
 
 /* Onto a board that has a PC's old devices. -ENOMEM. */

@@ -23,6 +23,11 @@ struct block_cache {
 	struct block *index[INDEX_ENTRIES]; /* into arena; NULL: none */
 };
 
+/*
+ * A stub (direct/) is born by fork. What it does not get need not be copied, nor
+ * be written again page by page with a fault each: it is faster so, and no less
+ * correct if the host refuses.
+ */
 struct block_cache *block_cache_create(void)
 {
 	struct block_cache *cache = mmap(NULL, sizeof(*cache),
@@ -37,7 +42,6 @@ struct block_cache *block_cache_create(void)
 		(void)munmap(cache, sizeof(*cache)); /* nothing else to do */
 		return NULL;
 	}
-	/* As the vcpu's own memory. */
 	(void)madvise(cache, sizeof(*cache), MADV_DONTFORK);
 	(void)madvise(cache->arena, ARENA_BYTES, MADV_DONTFORK);
 	return cache;

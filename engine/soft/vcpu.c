@@ -26,9 +26,7 @@ static void *pages_map(size_t bytes)
 
 	if (at == MAP_FAILED)
 		return NULL;
-	/* A stub (direct/) is a clone that has no use for them: neither copied,
-	 * nor write-protected here meanwhile. */
-	(void)madvise(at, bytes, MADV_DONTFORK);
+	(void)madvise(at, bytes, MADV_DONTFORK); /* see block_cache_create() */
 	return at;
 }
 

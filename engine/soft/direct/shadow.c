@@ -35,6 +35,7 @@ struct chunk {
 	u64 address;
 	u64 upper[3]; /* the entries that led here, A and D apart */
 	bool large;
+	u32 window;		/* pages looked at around the next fault here */
 	u32 count;		/* pages mapped */
 	struct chunk *next;	/* owned: same hash */
 	u64 entry[CHUNK_PAGES]; /* that a mapped page was made from */
@@ -51,8 +52,6 @@ struct shadow {
 	u32 mappings;	  /* the host's, about */
 	u64 space;	  /* x86_cpu.tlb_space that all of this is true for */
 	u64 page_flushes; /* seen of this half */
-	u64 next;	  /* where the last fill ended */
-	u32 window;	  /* pages */
 	bool taken;	  /* orders take something away */
 	struct scan_cache scans;
 };
@@ -67,7 +66,6 @@ struct shadow *shadow_create(struct soft_vcpu *vcpu, struct stub *stub)
 	s->stub = stub;
 	s->space = vcpu->cpu.tlb_space;
 	s->page_flushes = vcpu->cpu.tlb_page_flushes[0];
-	s->window = WINDOW_MIN;
 	return s;
 }
 
@@ -287,6 +285,20 @@ static enum shadow_answer wish_make(struct shadow *s, const struct path *path,
 	return SHADOW_DONE;
 }
 
+/* A program that comes from a neighbour which it has used much of goes on so. */
+static u32 window_begin(struct shadow *s, u64 address)
+{
+	const struct chunk *below = *chunk_place(s, address - CHUNK_BYTES);
+	const struct chunk *above = *chunk_place(s, address + CHUNK_BYTES);
+	u32 window = WINDOW_MIN;
+
+	if (below)
+		window = MAX(window, below->window / 2);
+	if (above)
+		window = MAX(window, above->window / 2);
+	return window;
+}
+
 static struct chunk *chunk_get(struct shadow *s, u64 address,
 			       const struct path *path)
 {
@@ -308,6 +320,7 @@ static struct chunk *chunk_get(struct shadow *s, u64 address,
 		if (!chunk)
 			return NULL;
 		chunk->address = address & ~(CHUNK_BYTES - 1);
+		chunk->window = window_begin(s, chunk->address);
 		*place = chunk;
 		s->chunk_count++;
 	}
@@ -386,16 +399,14 @@ static enum shadow_answer pages_add(struct shadow *s, struct chunk *chunk,
 	return SHADOW_DONE;
 }
 
-/* How many pages around a fault are looked at: more, when faults follow each
- * other. */
-static void window_choose(struct shadow *s, u64 address)
+/* How many pages around a fault are looked at: twice as many as around the one
+ * before it in the same chunk, since a turn costs as much as some forty pages. */
+static u32 window_next(struct chunk *chunk)
 {
-	if (address - s->next < (u64)s->window * PAGE)
-		s->window = MIN(s->window * 2, CHUNK_PAGES);
-	else
-		s->window = WINDOW_MIN;
-	s->next = (address & ~((u64)s->window * PAGE - 1)) +
-		  (u64)s->window * PAGE;
+	u32 window = chunk->window;
+
+	chunk->window = MIN(window * 2, CHUNK_PAGES);
+	return chunk->large ? CHUNK_PAGES : window;
 }
 
 static bool in_reach(const struct shadow *s, u64 address)
@@ -410,7 +421,7 @@ static bool in_reach(const struct shadow *s, u64 address)
 enum shadow_answer shadow_fill(struct shadow *s, u64 address, u32 how)
 {
 	struct x86_cpu *cpu = &s->vcpu->cpu;
-	u32 at = (u32)(address >> 12) & (CHUNK_PAGES - 1), first;
+	u32 at = (u32)(address >> 12) & (CHUNK_PAGES - 1), first, window;
 	enum shadow_answer answer;
 	struct chunk *chunk;
 	struct path path;
@@ -425,10 +436,9 @@ enum shadow_answer shadow_fill(struct shadow *s, u64 address, u32 how)
 	chunk = chunk_get(s, address, &path);
 	if (!chunk)
 		return SHADOW_BROKEN;
-	window_choose(s, address);
-	first = path.large ? 0 : at & ~(s->window - 1);
-	answer = pages_add(s, chunk, &path, address, how, first,
-			   path.large ? CHUNK_PAGES : first + s->window);
+	window = window_next(chunk);
+	first = at & ~(window - 1);
+	answer = pages_add(s, chunk, &path, address, how, first, first + window);
 	/* Only more is mapped than before, but for a chunk made anew. */
 	if (s->taken ? stub_orders_run(s->stub) : stub_orders_start(s->stub))
 		return SHADOW_BROKEN;

@@ -30,7 +30,7 @@ static void *map_private(size_t bytes)
 
 	if (at == MAP_FAILED)
 		return NULL;
-	(void)madvise(at, bytes, MADV_DONTFORK); /* as the vcpu's own */
+	(void)madvise(at, bytes, MADV_DONTFORK); /* see block_cache_create() */
 	return at;
 }
 

@@ -281,6 +281,18 @@ static void fpu_want(struct making *m)
 	m->fpu_ready = true;
 }
 
+/*
+ * Is a page fault of its one access what this instruction would raise on tier 0,
+ * too? Where operands must be aligned, or an x87 exception may wait, #GP and #MF
+ * come first. [SDM3 6.9 "Prioritization of Concurrent Events"]
+ */
+static bool faults_first(const struct making *m, const struct insn *in)
+{
+	u32 others = ROW_ALIGNED | ROW_MASKED | ROW_STRING | ROW_X87 | ROW_MMX;
+
+	return m->code_size == CODE_64 && !(insn_rows[in->row].attr & others);
+}
+
 static struct place memory_operand(struct making *m, const struct insn *in,
 				   u32 bytes)
 {
@@ -293,7 +305,9 @@ static struct place memory_operand(struct making *m, const struct insn *in,
 		m->stack_shared = false;
 		flags_make_way(m);
 	}
+	m->faults_first = faults_first(m, in);
 	place = access_place(m, in, bytes, write);
+	m->faults_first = false;
 	m->stack_shared = shared;
 	if (locked) {
 		place = access_in_one(m, place);

@@ -9,6 +9,7 @@
 #include <sys/random.h>
 
 #include "engine/core/decode/row.h"
+#include "engine/core/exception/exception.h"
 #include "engine/core/exec/alu.h"
 #include "engine/core/paging/mem.h"
 #include "engine/core/paging/paging.h"
@@ -403,7 +404,7 @@ static int one_on_tier0(struct soft_vcpu *vcpu)
 }
 
 /* The guest's state at a place of the generated code that could not go on. */
-static void state_at(struct translator *tr, u64 pc)
+static const struct tr_map *state_at(struct translator *tr, u64 pc)
 {
 	struct soft_vcpu *vcpu = tr->vcpu;
 	struct x86_cpu *cpu = &vcpu->cpu;
@@ -430,6 +431,36 @@ static void state_at(struct translator *tr, u64 pc)
 		   map->flags_at == FLAGS_SAVED || map->flags_at == FLAGS_BOTH
 			   ? vcpu->hot.flags
 			   : vcpu->hot.flags_fault);
+	return map;
+}
+
+/* A page fault, RIP at its instruction: what run.c would do of it, without
+ * putting the vector state away. */
+static int page_fault(struct soft_vcpu *vcpu)
+{
+	external_clear(&vcpu->cpu);
+	vcpu->cpu.insn_len = 0;
+	return settle(vcpu, exception_deliver(&vcpu->cpu));
+}
+
+static int on_fault(struct translator *tr)
+{
+	const struct tr_map *map = state_at(tr, tr->vcpu->hot.exit_arg);
+	bool whole = tr->page_fault && map->faults_first && !tr->verify;
+
+	tr->page_fault = false;
+	return whole ? page_fault(tr->vcpu) : one_on_tier0(tr->vcpu);
+}
+
+static int on_helper(struct translator *tr)
+{
+	const struct x86_cpu *cpu = &tr->vcpu->cpu;
+	int rc = tr->helper_result;
+
+	if (rc == X86_FAULT && cpu->exception.vector == VECTOR_PF &&
+	    !cpu->exception.software && !cpu->stop && !tr->verify)
+		return page_fault(tr->vcpu);
+	return settle(tr->vcpu, rc);
 }
 
 static int on_direct(struct translator *tr)
@@ -492,7 +523,7 @@ static int on_span(struct translator *tr)
 	u64 pc = tr->vcpu->hot.exit_arg;
 	struct tr_unit *unit = unit_by_code(tr, pc);
 
-	state_at(tr, pc);
+	(void)state_at(tr, pc);
 	if (!unit->dead && ++unit->span_failures == SPAN_FAILURES_MAX)
 		unit_make_plain(tr, unit);
 	return plainly(tr, unit);
@@ -515,10 +546,9 @@ static int came_back(struct translator *tr, u32 reason)
 						      : 0));
 		return one_on_tier0(vcpu);
 	case EXIT_HELPER:
-		return settle(vcpu, tr->helper_result);
+		return on_helper(tr);
 	case EXIT_FAULT:
-		state_at(tr, vcpu->hot.exit_arg);
-		return one_on_tier0(vcpu);
+		return on_fault(tr);
 	case EXIT_SPAN:
 		return on_span(tr);
 	default:
@@ -719,6 +749,7 @@ u64 translator_fault(struct soft_vcpu *vcpu, u64 pc, u64 rflags)
 	    pc - (u64)(uintptr_t)tr->code_exec >= tr->code_bytes ||
 	    !unit_by_code(tr, pc))
 		return 0;
+	vcpu->translator->page_fault = false;
 	vcpu->hot.exit_arg = pc;
 	vcpu->hot.flags_fault = flags_word(rflags);
 	return executable(tr, tr->stub_fault);
@@ -729,7 +760,7 @@ void translator_abandon(struct translator *tr)
 	struct soft_vcpu *vcpu = tr->vcpu;
 
 	if (vcpu->inside_code && vcpu->hot.fill_pc)
-		state_at(tr, vcpu->hot.fill_pc);
+		(void)state_at(tr, vcpu->hot.fill_pc);
 	else if (vcpu->inside_code) /* in a handler: as it found them */
 		RIP(&vcpu->cpu) -= vcpu->cpu.insn_len;
 	vcpu->inside_code = false;

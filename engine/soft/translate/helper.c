@@ -213,13 +213,17 @@ static u8 *reachable(struct soft_vcpu *vcpu, u64 address, u32 size, bool write)
 		     (cpu->cpl == 3 ? WALK_USER : 0u);
 	u64 tag = tlb_tag(cpu, address, address + size - 1);
 	struct x86_tlb_entry *entry = tlb_slot(cpu, address);
+	struct translator *tr = vcpu->translator;
 	struct page_ref page;
+	int rc;
 
 	if ((write ? entry->write_tag : entry->read_tag) == tag)
 		return (u8 *)(uintptr_t)(entry->host + address);
-	if (!linear_canonical(cpu, address) ||
-	    tlb_fill(cpu, tlb_class_now(cpu), address, access, &page) ||
-	    cpu->stop || vcpu->translator->dropped || !page.host)
+	if (!linear_canonical(cpu, address))
+		return NULL;
+	rc = tlb_fill(cpu, tlb_class_now(cpu), address, access, &page);
+	tr->page_fault = rc == X86_FAULT && !cpu->stop && !tr->dropped;
+	if (rc || cpu->stop || tr->dropped || !page.host)
 		return NULL;
 	/* Code, watched, logged: each access is looked at. */
 	return (write ? entry->write_tag : entry->read_tag) == tag ? page.host

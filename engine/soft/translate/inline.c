@@ -89,6 +89,30 @@ static void ac_write(struct making *m, bool set)
 	}
 }
 
+static void direction(struct making *m, bool set)
+{
+	s32 df = (s32)RFLAGS_DF;
+
+	flags_make_way(m);
+	emit_alu_imm(&m->e, set ? 1 : 4, IN_GS(CPU_AT(rflags)), set ? df : ~df);
+}
+
+/* MOV r64, CRn, but for CR8, which is the interrupt controller's. */
+static bool mov_from_control(struct making *m, const struct insn *in)
+{
+	static const s32 at[] = {
+		[0] = CPU_AT(cr0), [2] = CPU_AT(cr2), [3] = CPU_AT(cr3), [4] = CPU_AT(cr4)};
+	u8 host;
+
+	if (m->tr->vcpu->cpu.cpl != 0 || in->reg >= ARRAY_SIZE(at) ||
+	    !at[in->reg] || in->rm == RSP)
+		return false;
+	host = gpr_new(m, in->rm);
+	emit_load(&m->e, host, IN_GS(at[in->reg]));
+	gpr_written(m, in->rm, host);
+	return true;
+}
+
 /* MOV r32/r64, Sreg */
 static bool mov_from_segment(struct making *m, const struct insn *in)
 {
@@ -158,7 +182,8 @@ static bool bit_string(struct making *m, const struct tr_insn *t)
 /* Changes no general register. */
 bool inline_is_plain(const struct insn *in)
 {
-	return in->id == INSN_SWAPGS || in->id == INSN_CLI || in->id == INSN_STI;
+	return in->id == INSN_SWAPGS || in->id == INSN_CLI ||
+	       in->id == INSN_STI || in->id == INSN_CLD || in->id == INSN_STD;
 }
 
 /* Neither this nor tier 0, to which it may go, reads or writes a flag of
@@ -174,6 +199,9 @@ bool inline_is_flagless(const struct insn *in)
 	case INSN_RDTSC:
 	case INSN_RDTSCP:
 	case INSN_MOV_FROM_SEG:
+	case INSN_MOV_FROM_CR:
+	case INSN_CLD:
+	case INSN_STD:
 		return true;
 	default:
 		return false;
@@ -193,6 +221,10 @@ bool inline_insn(struct making *m, const struct tr_insn *t)
 	if (m->code_size != CODE_64)
 		return false;
 	switch (t->in.id) {
+	case INSN_CLD:
+	case INSN_STD:
+		direction(m, t->in.id == INSN_STD);
+		return true;
 	case INSN_MOV_FROM_SEG:
 		return mov_from_segment(m, &t->in);
 	case INSN_BT:
@@ -214,6 +246,8 @@ bool inline_insn(struct making *m, const struct tr_insn *t)
 		return true;
 	case INSN_STI:
 		return sti(m);
+	case INSN_MOV_FROM_CR:
+		return mov_from_control(m, &t->in);
 	case INSN_STAC:
 	case INSN_CLAC:
 		if (!x86_has(cpu, FEAT_SMAP))

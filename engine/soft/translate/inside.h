@@ -95,10 +95,11 @@ struct tr_exit {
 
 /* What the guest's state is at a place of the host code that may fault. */
 struct tr_map {
-	u16 code;    /* offset from the unit's code */
-	u16 offset;  /* of the guest instruction in its page */
-	s16 lag;     /* guest RSP = R12 + lag */
-	u8 flags_at; /* enum flags_at */
+	u16 code;	   /* offset from the unit's code */
+	u16 offset;	   /* of the guest instruction in its page */
+	s16 lag;	   /* guest RSP = R12 + lag */
+	u8 flags_at;	   /* enum flags_at */
+	bool faults_first; /* a page fault there is the instruction's */
 };
 
 /* Aligned to UNIT_ALIGN: what is looked at to enter it is one line of cache. */
@@ -188,6 +189,7 @@ struct translator {
 	u32 next_site[2][2];
 	bool full;	       /* there is no room for a unit */
 	bool dropped;	       /* units died: do not go on inside one */
+	bool page_fault;       /* cpu.exception is what the last fill met */
 	int helper_result;     /* of the handler that ended a unit */
 	struct verify *verify; /* owned; NULL: nothing is compared */
 	u32 verify_due;	       /* units until the next comparison */
@@ -287,7 +289,8 @@ struct making {
 	u32 pinned;	/* registers of the operands at hand: BIT(host) */
 	s32 delta_slot; /* R14 is what this slot holds; 0: it is not */
 	struct span_right right[2][16]; /* [write][base] */
-	bool fpu_ready; /* the guest's vector state is in the host */
+	bool fpu_ready;	   /* the guest's vector state is in the host */
+	bool faults_first; /* as in tr_map, of the access being written */
 	u32 exit_count, map_count, cold_count;
 	struct tr_insn insn[UNIT_INSNS_MAX];
 	struct tr_exit exit[UNIT_EXITS_MAX];
@@ -295,6 +298,7 @@ struct making {
 	struct cold {
 		u8 kind; /* enum cold_kind */
 		u8 flags_at;
+		bool faults_first;
 		u16 offset; /* guest instruction */
 		s32 lag;
 		u8 *from; /* the distance to fill */

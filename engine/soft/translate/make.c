@@ -133,6 +133,7 @@ static void cold_write(struct making *m, const struct cold *c)
 		.offset = c->offset,
 		.lag = (s16)c->lag,
 		.flags_at = c->flags_at,
+		.faults_first = c->faults_first,
 	};
 	emit_fix(emit_jmp(e), c->back);
 }

@@ -114,6 +114,7 @@ void cold_add(struct making *m, struct cold cold)
 	assert(m->cold_count < UNIT_MAP_MAX);
 	cold.offset = m->insn[m->at].offset;
 	cold.flags_at = m->flags_at;
+	cold.faults_first = m->faults_first;
 	cold.lag = m->lag;
 	m->cold[m->cold_count++] = cold;
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Faults in the middle of hot blocks, other than page faults (cross.c has
- * those): each must show every register, the flags that a later instruction
- * reads, RIP and the error code as they are at that instruction.
+ * Faults in the middle of hot blocks (of page faults cross.c has more): each must
+ * show every register, the flags that a later instruction reads, RIP and the error
+ * code as they are at that instruction.
  * [SDM3 6.15 "Exception and Interrupt Reference"]
  */
 #include "tests/guest/code/lib/hot.h"
 #include "tests/guest/code/lib/space.h"
 
 #define NON_CANONICAL 0x0000800000000000ull
+#define ABSENT	      0x0000600000000000ull /* a page that is not mapped */
 #define FLAGS_LIVE    0x8d5u
 #define FLAGS_THERE   0x894u /* 0x7fffffff + 1: OF SF AF PF */
 
@@ -40,6 +41,8 @@ BLOCK(string, "lodsb");
 BLOCK(divide, "div %esi");
 BLOCK(divide_signed, "idiv %rsi");
 BLOCK(movaps, "movaps (%rsi), %xmm0");
+BLOCK(movups_load, "movups (%rsi), %xmm0");
+BLOCK(invert, "lock notq (%rsi)");
 BLOCK(movdqa, "movdqa %xmm1, (%rsi)");
 BLOCK(paddd, "paddd (%rsi), %xmm0");
 BLOCK(movntdq, "movntdq %xmm0, (%rsi)");
@@ -128,6 +131,20 @@ static const struct kind {
 	KIND(frame_load, 0, NON_CANONICAL, nothing, V_SS, true, 0),
 	KIND(stack_load, 0, NON_CANONICAL, nothing, V_SS, true, 0),
 	KIND(cmpxchg16, area, (u64)area + 8, nothing, V_GP, false, 0),
+	/* What is wrong with an address comes before what is not there. */
+	KIND(movaps, area, ABSENT + 8, nothing, V_GP, true, 0),
+	KIND(movdqa, area, ABSENT + 1, nothing, V_GP, true, 0),
+	KIND(paddd, area, ABSENT + 4, nothing, V_GP, true, 0),
+	KIND(cmpxchg16, area, ABSENT + 8, nothing, V_GP, false, 0),
+	KIND(load, area, ABSENT + 8, nothing, V_PF, true, 0),
+	KIND(store, area, ABSENT + 1, nothing, V_PF, true, ERR_W),
+	KIND(compare, area, ABSENT, nothing, V_PF, true, 0),
+	KIND(exchange, area, ABSENT + 3, nothing, V_PF, true, ERR_W),
+	KIND(string, area, ABSENT, nothing, V_PF, false, 0),
+	KIND(movups_load, area, ABSENT + 8, nothing, V_PF, true, 0),
+	KIND(movdqa, area, ABSENT + 16, nothing, V_PF, true, ERR_W),
+	KIND(invert, area, ABSENT + 1, nothing, V_PF, true, ERR_W),
+	KIND(divss, &numbers[1], ABSENT, nothing, V_PF, true, 0),
 };
 
 static struct {
@@ -143,6 +160,8 @@ static bool on_fault(struct frame *f)
 
 	now.count++;
 	now.wrong += f->vector != k->vector || f->error != k->error;
+	now.wrong += k->vector == V_PF &&
+		     read_cr2() != k->bad + (k->code == compare ? 8 : 0);
 	now.wrong += f->ip != (word)k->at && f->ip != (word)k->at + 3;
 	if (k->code != msr) {
 		now.wrong += f->ip != (word)k->at;

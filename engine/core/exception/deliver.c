@@ -301,6 +301,10 @@ static int event_try(struct x86_cpu *cpu, const struct event *event)
 	int rc = X86_NEED;
 
 	external_clear(cpu);
+	if (!event->software &&
+	    event_quick(cpu, event->vector, event->rflags,
+			event->has_error ? &event->error : NULL))
+		return X86_OK;
 	for (u32 i = 0; i < EXTERNAL_LOG_MAX; i++) {
 		cpu->external.cursor = 0;
 		rc = event_attempt(cpu, event);

@@ -209,7 +209,7 @@ int insn_syscall(struct x86_cpu *cpu, const struct insn *in)
 	flat_code(cpu, selector, 0, cpu->long_mode ? FLAT_64 : FLAT_32);
 	flat_stack(cpu, (u16)(selector + 8), 0);
 	RIP(cpu) = target;
-	x86_mode_update(cpu);
+	x86_transfer_update(cpu);
 	return X86_END;
 }
 
@@ -252,7 +252,7 @@ int insn_sysret(struct x86_cpu *cpu, const struct insn *in)
 	if (cpu->long_mode && (cpu->rflags & RFLAGS_TF))
 		cpu->pending_db |= DR6_BS;
 	RIP(cpu) = target;
-	x86_mode_update(cpu);
+	x86_transfer_update(cpu);
 	return X86_END;
 }
 

@@ -393,6 +393,9 @@ void segments_drop_inner(struct x86_cpu *cpu, u32 cpl)
 		if (attr_dpl(s->attr) < cpl &&
 		    (s->attr & conforming) != conforming)
 			segment_null(0, 0, s);
+		else
+			continue;
+		segment_update(cpu, data[i]);
 	}
 }
 
@@ -655,7 +658,8 @@ static int iret_execute(struct x86_cpu *cpu, u32 bytes)
 
 int far_iret(struct x86_cpu *cpu, u32 bytes)
 {
-	int rc = iret_execute(cpu, bytes);
+	int rc = bytes == 8 && iret_quick(cpu) ? X86_END
+					       : iret_execute(cpu, bytes);
 
 	/* NMIs open again even when IRET itself faults.
 	 * [SDM3 6.7.1 "Handling Multiple NMIs"] */

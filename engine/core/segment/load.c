@@ -218,5 +218,5 @@ void branch_commit(struct x86_cpu *cpu, const struct x86_segment *cs, u64 rip)
 {
 	cpu->seg[SEG_CS] = *cs;
 	RIP(cpu) = rip;
-	x86_mode_update(cpu);
+	x86_transfer_update(cpu);
 }

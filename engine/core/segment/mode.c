@@ -132,6 +132,20 @@ void x86_mode_update(struct x86_cpu *cpu)
 	cpu->block_mode = derive_block_mode(cpu);
 }
 
+void x86_transfer_update(struct x86_cpu *cpu)
+{
+	/* From 64-bit code to 64-bit code no base or limit begins to count. */
+	if (cpu->code != CODE_64 || derive_code(cpu) != CODE_64) {
+		x86_mode_update(cpu);
+		return;
+	}
+	cpu->cpl = derive_cpl(cpu);
+	cpu->stack32 = cpu->seg[SEG_SS].attr & SEG_DB;
+	tlb_class_update(cpu);
+	cpu->single_step = derive_single_step(cpu);
+	cpu->block_mode = derive_block_mode(cpu);
+}
+
 static void reset_segments(struct x86_cpu *cpu)
 {
 	u32 data = SEG_P | SEG_S | SEG_RW | SEG_ACCESSED;

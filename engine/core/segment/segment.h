@@ -122,6 +122,9 @@ int segment_load(struct x86_cpu *cpu, u32 index, u16 selector);
 /* Recomputes what is derived from seg[index] alone. */
 void segment_update(struct x86_cpu *cpu, u32 index);
 
+/* As x86_mode_update(), where only CS, SS and RFLAGS have changed since. */
+void x86_transfer_update(struct x86_cpu *cpu);
+
 /* Chooses cpu->tlb anew: RFLAGS.AC changed and nothing else did. */
 void tlb_class_update(struct x86_cpu *cpu);
 
@@ -179,6 +182,16 @@ int far_return(struct x86_cpu *cpu, u32 bytes, u32 release);
 int far_iret(struct x86_cpu *cpu, u32 bytes);
 /* A return to less privilege: drops data segments it may not hold. */
 void segments_drop_inner(struct x86_cpu *cpu, u32 cpl);
+
+/* --- quick.c: true, and all is done, or false, and nothing --- */
+
+/*
+ * An event that does not come from INT n. `rflags` is the image to be pushed,
+ * `error` NULL: none.
+ */
+bool event_quick(struct x86_cpu *cpu, u8 vector, u64 rflags, const u32 *error);
+/* IRETQ in 64-bit code. */
+bool iret_quick(struct x86_cpu *cpu);
 
 /* --- task.c --- */
 

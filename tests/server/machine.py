@@ -10,7 +10,7 @@ from peer import free_port, noise
 from vmms import VMMS
 
 LOGS = "out/check/server"
-BOOT_SECONDS = int(os.environ.get("KEEL_SERVER_SECONDS", "300"))
+BOOT_SECONDS = int(os.environ.get("KEEL_SERVER_SECONDS", "900"))
 MIB = 1 << 20
 # The scratch disk: the host's, fio's and the guest's part of it, in MiB.
 GIVEN, FIELD = 16, 32

@@ -42,7 +42,10 @@ static int known_zero(struct disk *image, u64 offset, u64 size, u64 *ret_size)
 	int err = disk_map_chain(image, offset, size, &extent, &depth);
 
 	if (!err)
-		*ret_size = extent.kind == EXTENT_ZERO ? extent.size_bytes : 0;
+		*ret_size = extent.kind == EXTENT_ZERO ||
+					    extent.kind == EXTENT_ABSENT
+				    ? extent.size_bytes
+				    : 0;
 	return err;
 }
 

@@ -262,7 +262,7 @@ static void print_run(struct json_out *json, const struct run *run)
 		json_u64(json, "start", run->start);
 		json_u64(json, "length", e->size_bytes);
 		json_u64(json, "depth", run->depth);
-		json_bool(json, "present", data || e->has_offset);
+		json_bool(json, "present", e->kind != EXTENT_ABSENT);
 		json_bool(json, "zero", !data);
 		json_bool(json, "data", data);
 		json_bool(json, "compressed", e->kind == EXTENT_COMPRESSED);
@@ -344,9 +344,12 @@ static void check_json(const struct image_job *job, const char *format,
 	json_u64(&json, "check-errors", 0);
 	json_u64(&json, "image-end-offset", c->end_offset);
 	json_u64(&json, "total-clusters", c->clusters);
-	json_u64(&json, "allocated-clusters", c->allocated);
-	json_u64(&json, "compressed-clusters", c->compressed);
-	json_u64(&json, "fragmented-clusters", c->fragmented);
+	if (c->allocated)
+		json_u64(&json, "allocated-clusters", c->allocated);
+	if (c->compressed)
+		json_u64(&json, "compressed-clusters", c->compressed);
+	if (c->fragmented)
+		json_u64(&json, "fragmented-clusters", c->fragmented);
 	if (c->corruptions)
 		json_u64(&json, "corruptions", c->corruptions);
 	if (c->leaks)

@@ -378,8 +378,6 @@ int disk_map_chain(struct disk *image, u64 offset_bytes, u64 size_bytes,
 		/* Up to where the backing ends, what is there counts. */
 		size_bytes = MIN(size_bytes, below - offset_bytes);
 	}
-	if (ret_extent->kind == EXTENT_ABSENT)
-		ret_extent->kind = EXTENT_ZERO;
 	*ret_depth = depth;
 	return 0;
 }
@@ -388,6 +386,7 @@ int disk_map_cached(struct disk *image, u64 offset_bytes, u64 size_bytes,
 		    bool for_write, struct extent *ret_extent)
 {
 	assert_range(image, offset_bytes, size_bytes);
+	assert(size_bytes);
 	return image->class->map_cached(image, offset_bytes, size_bytes,
 					for_write, ret_extent);
 }

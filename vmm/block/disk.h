@@ -139,8 +139,8 @@ must_check int disk_map(struct disk *image, u64 offset_bytes, u64 size_bytes,
 			struct extent *ret_extent);
 
 /*
- * The same through the backing images: EXTENT_ZERO where none has the range.
- * *ret_depth says which one does, 0 for `image` itself.
+ * The same through the backing images; EXTENT_ABSENT, which reads as zeros,
+ * where none has the range. *ret_depth says which one does, 0 for `image` itself.
  */
 must_check int disk_map_chain(struct disk *image, u64 offset_bytes,
 			      u64 size_bytes, struct extent *ret_extent,

@@ -40,10 +40,22 @@ static enum fault_class class_of(int err)
 	}
 }
 
+/* For block_file_end, which another thread may ask. */
+static void set_end(struct block_file *file, u64 size)
+{
+	__atomic_store_n(&file->size_bytes, size, __ATOMIC_RELAXED);
+}
+
+u64 block_file_end(const struct block_file *file)
+{
+	return __atomic_load_n(&file->size_bytes, __ATOMIC_RELAXED);
+}
+
 /* Kind and end of what is open. needs: fstat ioctl */
 static int learn(struct block_file *file)
 {
 	struct stat st;
+	u64 size = 0;
 
 	if (fstat(file->fd, &st))
 		return trace_err(-errno);
@@ -51,11 +63,12 @@ static int learn(struct block_file *file)
 	file->inode = st.st_ino;
 	file->is_device = S_ISBLK(st.st_mode);
 	if (S_ISREG(st.st_mode))
-		file->size_bytes = (u64)st.st_size;
+		size = (u64)st.st_size;
 	else if (!file->is_device)
 		return trace_err(-EINVAL);
-	else if (ioctl(file->fd, BLKGETSIZE64, &file->size_bytes))
+	else if (ioctl(file->fd, BLKGETSIZE64, &size))
 		return trace_err(-errno);
+	set_end(file, size);
 	return 0;
 }
 
@@ -188,7 +201,7 @@ static int write_some(struct block_file *file, u64 offset, const u8 *data,
 	int err = pwrite_full(file->fd, data, size, offset);
 
 	if (!err && offset + size > file->size_bytes)
-		file->size_bytes = offset + size;
+		set_end(file, offset + size);
 	return err;
 }
 
@@ -353,7 +366,7 @@ int block_file_zero(struct block_file *file, u64 offset_bytes, u64 size_bytes,
 		err = allocate(file, FALLOC_FL_ZERO_RANGE, offset_bytes,
 			       size_bytes);
 	if (!err && offset_bytes + size_bytes > file->size_bytes)
-		file->size_bytes = offset_bytes + size_bytes;
+		set_end(file, offset_bytes + size_bytes);
 	return is_unsupported(err) ? write_zeros(file, offset_bytes, size_bytes)
 				   : err;
 }
@@ -374,8 +387,7 @@ int block_file_reserve(struct block_file *file, u64 offset_bytes, u64 size_bytes
 	int err = size_bytes ? allocate(file, 0, offset_bytes, size_bytes) : 0;
 
 	if (!err)
-		file->size_bytes =
-			MAX(file->size_bytes, offset_bytes + size_bytes);
+		set_end(file, MAX(file->size_bytes, offset_bytes + size_bytes));
 	return is_unsupported(err) ? -EOPNOTSUPP : err;
 }
 
@@ -394,7 +406,7 @@ int block_file_truncate(struct block_file *file, u64 size_bytes)
 		return trace_err(-EINVAL);
 	if (ftruncate(file->fd, (off_t)size_bytes))
 		return trace_err(-errno);
-	file->size_bytes = size_bytes;
+	set_end(file, size_bytes);
 	return 0;
 }
 

@@ -6,7 +6,7 @@
  * a buffer of this layer's own.
  *
  * A file belongs to one thread at a time, except for `fd`, `align_bytes` and
- * `name`, which never change while it is open.
+ * `name`, which never change while it is open, and for block_file_end.
  */
 #ifndef VMM_BLOCK_FILE_H
 #define VMM_BLOCK_FILE_H
@@ -47,6 +47,9 @@ must_check int block_file_open(struct block_file *file, const char *path,
 /* A file without a name in `folder`, gone when it is closed. */
 must_check int block_file_open_nameless(struct block_file *file,
 					const char *folder, struct fault *fault);
+
+/* size_bytes; any thread may ask, and it may have changed since. */
+u64 block_file_end(const struct block_file *file);
 
 /* Accepts a closed one (fd < 0). */
 void block_file_close(struct block_file *file);

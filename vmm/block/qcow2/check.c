@@ -17,7 +17,8 @@
 
 /* 16 TiB of file with clusters of 64 KiB; two bytes of memory each. */
 #define CLUSTERS_MAX (256 * MiB)
-#define TABLES_MAX   (8 * MiB)
+/* Entries of L1 and bitmap tables, all together. */
+#define ENTRIES_MAX (8 * MiB)
 
 struct table_use {
 	u64 offset;
@@ -31,6 +32,7 @@ struct checker {
 	u64 clusters; /* of the file */
 	struct table_use *tables; /* owned: each use of an L2 table */
 	u64 table_count;
+	u64 entries;  /* of L1 and bitmap tables so far */
 	u8 *table;    /* owned: one L2 table */
 	u64 next;     /* where the next cluster would lie in a row */
 	bool rebuild; /* some count is too low */
@@ -71,12 +73,17 @@ static void bad_entry(struct checker *c, const char *what, u64 entry)
 
 /* ---- counting ---- */
 
+/* One table in the file may be named often: that costs time. */
+static int add_entries(struct checker *c, u32 count)
+{
+	c->entries += count;
+	return c->entries > ENTRIES_MAX ? trace_err(-EFBIG) : 0;
+}
+
 static int add_tables(struct checker *c, const u64 *l1, u32 count, bool active)
 {
 	struct table_use *more;
 
-	if (c->table_count + count > TABLES_MAX)
-		return trace_err(-EFBIG);
 	more = realloc(c->tables, (c->table_count + count + 1) * sizeof(*more));
 	if (!more)
 		return trace_err(-ENOMEM);
@@ -99,7 +106,7 @@ static int add_tables(struct checker *c, const u64 *l1, u32 count, bool active)
 static int count_snapshot(struct checker *c, const struct snapshot_l1 *s)
 {
 	auto_free u64 *l1 = calloc((size_t)s->count + 1, sizeof(*l1));
-	int err = l1 ? 0 : trace_err(-ENOMEM);
+	int err = l1 ? add_entries(c, s->count) : trace_err(-ENOMEM);
 
 	use(c, s->offset, (u64)s->count * 8, 1);
 	if (!err)
@@ -134,10 +141,10 @@ static int count_bitmap(struct checker *c, const struct bitmap_entry *e)
 {
 	u64 bytes = (u64)e->table_count * 8;
 	auto_free u64 *table = malloc(bytes + 8);
-	int err;
+	int err = add_entries(c, e->table_count);
 
-	if (!table)
-		return trace_err(-ENOMEM);
+	if (err || !table)
+		return err ? err : trace_err(-ENOMEM);
 	use(c, e->table_offset, bytes, 1);
 	err = block_file_read(&c->q->image.file, e->table_offset, table, bytes);
 	for (u32 i = 0; !err && i < e->table_count; i++) {
@@ -189,21 +196,21 @@ static void count_refcounts(struct checker *c)
 	}
 }
 
+/* As QEMU counts: rows are those of one table, and compressed ones are none. */
 static void count_active(struct checker *c, u64 entry)
 {
 	struct disk_check *k = c->check;
-	u64 offset = entry & ENTRY_COMPRESSED ? compressed_offset(c->q, entry)
-					      : entry & ENTRY_OFFSET;
+	u64 offset = entry & ENTRY_OFFSET;
 
-	if (!offset)
-		return;
-	k->allocated++;
-	k->compressed += entry & ENTRY_COMPRESSED ? 1 : 0;
-	if (c->next && offset != c->next)
+	if (entry & ENTRY_COMPRESSED) {
+		k->allocated++;
+		k->compressed++;
 		k->fragmented++;
-	c->next = offset + (entry & ENTRY_COMPRESSED
-				    ? compressed_bytes(c->q, entry)
-				    : c->q->cluster_bytes);
+	} else if (offset) {
+		k->allocated++;
+		k->fragmented += c->next && offset != c->next;
+		c->next = offset + c->q->cluster_bytes;
+	}
 }
 
 static void count_entry(struct checker *c, u64 entry, u64 times, bool active)
@@ -243,6 +250,7 @@ static int count_table(struct checker *c, u64 offset, u64 times, bool active)
 
 	if (is_hole(c, offset))
 		return 0;
+	c->next = 0;
 	err = block_file_read(&q->image.file, offset, c->table,
 			      q->cluster_bytes);
 	for (u32 at = 0; !err && at < q->cluster_bytes; at += 8)
@@ -334,12 +342,32 @@ static int compare_one(struct checker *c, u64 cluster, bool mend)
 	return mend ? mend_leak(c, cluster) : 0;
 }
 
+/* Whether a block of its own counts these clusters, and has any count. */
+static bool has_counts(struct checker *c, u64 index)
+{
+	struct qcow2 *q = c->q;
+	u64 offset = index < q->reftable_count ? q->reftable[index] : 0;
+	u64 cluster = offset >> q->cluster_bits;
+
+	if (!offset || !is_aligned(offset, q->cluster_bytes) ||
+	    cluster >= c->clusters || is_hole(c, offset))
+		return false;
+	if (c->used[cluster] > 1)
+		c->rebuild = true; /* and its count tells of it */
+	return c->used[cluster] == 1;
+}
+
 static int compare_counts(struct checker *c, bool mend)
 {
+	u64 per_block = refblock_entries(c->q);
+	bool counted = false;
 	int err = 0;
 
 	for (u64 i = 0; !err && i < c->clusters; i++) {
-		err = compare_one(c, i, mend);
+		if (i % per_block == 0)
+			counted = has_counts(c, i / per_block);
+		if (counted || c->used[i])
+			err = compare_one(c, i, mend);
 		if (c->used[i])
 			c->check->end_offset = (i + 1) << c->q->cluster_bits;
 	}

@@ -88,6 +88,7 @@ static int read_compression(struct qcow2 *q, const u8 *head, struct fault *fault
 static int read_places(struct qcow2 *q, const u8 *head, struct fault *fault)
 {
 	u64 size = get64(head + HEADER_SIZE), needed;
+	u64 end = q->image.file.size_bytes;
 
 	q->l1_count = get32(head + HEADER_L1_SIZE);
 	q->l1_offset = get64(head + HEADER_L1_OFFSET);
@@ -101,15 +102,15 @@ static int read_places(struct qcow2 *q, const u8 *head, struct fault *fault)
 	needed = (disk_clusters(q) + BIT(l2_bits(q)) - 1) >> l2_bits(q);
 	if ((u64)q->l1_count * 8 > L1_BYTES_MAX || needed > q->l1_count ||
 	    !is_aligned(q->l1_offset, q->cluster_bytes) ||
-	    q->l1_offset >= HOST_OFFSET_MAX)
+	    (q->l1_count && q->l1_offset >= end))
 		return damaged(q, fault, "its L1 table is impossible");
 	if ((u64)q->reftable_clusters * q->cluster_bytes > REFTABLE_BYTES_MAX ||
 	    !is_aligned(q->reftable_offset, q->cluster_bytes) ||
-	    q->reftable_offset >= HOST_OFFSET_MAX || !q->reftable_offset)
+	    q->reftable_offset >= end || !q->reftable_offset)
 		return damaged(q, fault, "its refcount table is impossible");
 	if (q->snapshot_count > SNAPSHOTS_MAX ||
 	    !is_aligned(q->snapshots_offset, q->cluster_bytes) ||
-	    q->snapshots_offset >= HOST_OFFSET_MAX)
+	    (q->snapshot_count && q->snapshots_offset >= end))
 		return damaged(q, fault, "its snapshot table is impossible");
 	return 0;
 }
@@ -163,7 +164,7 @@ static int read_bitmaps_extension(struct qcow2 *q, const u8 *data, u32 size,
 	if (!q->bitmap_count || q->bitmap_count > BITMAPS_MAX ||
 	    q->bitmaps_bytes > BITMAPS_BYTES_MAX ||
 	    !is_aligned(q->bitmaps_offset, q->cluster_bytes) ||
-	    !q->bitmaps_offset || q->bitmaps_offset >= HOST_OFFSET_MAX)
+	    !q->bitmaps_offset || q->bitmaps_offset >= q->image.file.size_bytes)
 		return damaged(q, fault, "its bitmap directory is impossible");
 	return 0;
 }

@@ -238,7 +238,11 @@ static inline u64 disk_clusters(const struct qcow2 *q)
 	return (q->image.size_bytes + q->cluster_bytes - 1) >> q->cluster_bits;
 }
 
-/* Where entries may point: aligned, within the format, no reserved bits. */
+/*
+ * Where entries may point: aligned, within the format, no reserved bits; a
+ * table also below the file's end, so that an image cannot make us write far
+ * away from all that it has.
+ */
 bool is_valid_l1(const struct qcow2 *q, u64 entry);
 bool is_valid_l2(const struct qcow2 *q, u64 entry);
 u64 compressed_offset(const struct qcow2 *q, u64 entry);

@@ -107,6 +107,9 @@ static int map_locked(struct qcow2 *q, u64 offset, u64 size, bool for_write,
 			return -EAGAIN;
 	}
 	set_extent(q, entry, offset, size, ret);
+	if (for_write && align_down(ret->host_offset, q->cluster_bytes) >=
+				 block_file_end(&q->image.file))
+		return -EAGAIN; /* the worker will say what is wrong */
 	return ret->kind == EXTENT_COMPRESSED ||
 			       (for_write && ret->kind != EXTENT_DATA)
 		       ? -EAGAIN

@@ -68,7 +68,8 @@ static int block_offset(const struct qcow2 *q, u64 cluster, u64 *ret_offset)
 	if (index >= q->reftable_count)
 		return 0;
 	offset = q->reftable[index] & REFTABLE_OFFSET;
-	if (!is_aligned(offset, q->cluster_bytes) || offset >= HOST_OFFSET_MAX)
+	if (!is_aligned(offset, q->cluster_bytes) ||
+	    (offset && offset >= q->image.file.size_bytes))
 		return trace_err(-EIO);
 	*ret_offset = offset;
 	return 0;
@@ -297,6 +298,18 @@ static int block_ready(struct qcow2 *q, u64 cluster)
 
 /* ---- clusters ---- */
 
+/* Clusters looked at for one place: 8 TiB of file with those of 64 KiB. */
+#define SEARCH_MAX (128 * MiB)
+
+/* Nothing can be in use past the file's end; and a search must end. */
+static bool is_astray(const struct qcow2 *q, u64 cluster, u64 count)
+{
+	u64 end = q->image.file.size_bytes;
+
+	return (count && cluster << q->cluster_bits >= end + 4 * MiB) ||
+	       cluster - q->free_hint > SEARCH_MAX;
+}
+
 /* The first run of free clusters, and where the first free one was. */
 static int find_free(struct qcow2 *q, u64 want, bool all, u64 *ret_start,
 		     u64 *ret_run, u64 *ret_first)
@@ -314,6 +327,8 @@ static int find_free(struct qcow2 *q, u64 want, bool all, u64 *ret_start,
 			err = refcount_get(q, cluster, &count);
 		if (err)
 			return err;
+		if (is_astray(q, cluster, count))
+			return damaged(q);
 		if (count && run && !all)
 			break;
 		if (count) {

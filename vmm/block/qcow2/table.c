@@ -14,7 +14,8 @@ bool is_valid_l1(const struct qcow2 *q, u64 entry)
 	u64 offset = entry & ENTRY_OFFSET;
 
 	return is_aligned(offset, q->cluster_bytes) &&
-	       !(entry & ~(ENTRY_OFFSET | ENTRY_COPIED));
+	       !(entry & ~(ENTRY_OFFSET | ENTRY_COPIED)) &&
+	       (!offset || offset < block_file_end(&q->image.file));
 }
 
 bool is_valid_l2(const struct qcow2 *q, u64 entry)
@@ -138,7 +139,7 @@ static int fill_table(struct qcow2 *q, u64 table, u64 old)
 	int err;
 
 	if (!old && !file->is_device && table >= file->size_bytes)
-		return 0; /* reads as zeros already */
+		return block_file_truncate(file, table + q->cluster_bytes);
 	if (!old)
 		return block_file_zero(file, table, q->cluster_bytes, false);
 	/* Tables that are shared are never dirty: the file has all. */

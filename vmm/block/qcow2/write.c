@@ -190,6 +190,10 @@ static int write_own(struct qcow2 *q, u64 offset, const void *data, u64 size,
 	if (err)
 		return err;
 	assert(extent.kind == EXTENT_DATA);
+	/* No image of anybody's has clusters there. */
+	if (align_down(extent.host_offset, q->cluster_bytes) >=
+	    q->image.file.size_bytes)
+		return trace_err(-EIO);
 	/* As far as the row of places is this image's own. */
 	first = offset >> q->cluster_bits;
 	total = (in_cluster(q, offset) + extent.size_bytes + q->cluster_bytes -

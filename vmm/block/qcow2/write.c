@@ -431,6 +431,16 @@ static int grow(struct qcow2 *q, u64 size)
 	return err;
 }
 
+/* Past the disk's end nothing shows: grow() clears what would. */
+static int forget_cluster(struct qcow2 *q, u64 guest_cluster, bool unmap)
+{
+	u64 entry;
+	int err = entry_get_valid(q, guest_cluster, &entry);
+
+	(void)unmap;
+	return err || !entry ? err : replace_entry(q, guest_cluster, entry, 0);
+}
+
 static int shrink(struct qcow2 *q, u64 size)
 {
 	u64 first = align_up(size, q->cluster_bytes);
@@ -438,7 +448,7 @@ static int shrink(struct qcow2 *q, u64 size)
 
 	q->image.discard = true;
 	if (first < q->image.size_bytes)
-		err = each_whole(q, first, q->image.size_bytes, discard_cluster,
+		err = each_whole(q, first, q->image.size_bytes, forget_cluster,
 				 true);
 	return err ? err : tables_write(q);
 }

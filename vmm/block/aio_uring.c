@@ -56,11 +56,15 @@ static void uring_kick(struct aio *aio)
 {
 	struct aio_uring *u = uring_of(aio);
 
-	/* A kernel short of memory (-EAGAIN, -EBUSY) takes them next time;
-	 * there is one, because more completions will be reaped. */
-	while (io_uring_sq_ready(&u->ring))
-		if (io_uring_submit(&u->ring) == -EBUSY)
+	int rc;
+
+	/* A signal or want of memory (-EAGAIN) passes; what cannot be handed
+	 * over now goes with the next completion. */
+	while (io_uring_sq_ready(&u->ring)) {
+		rc = io_uring_submit(&u->ring);
+		if (rc < 0 && rc != -EINTR && rc != -EAGAIN)
 			break;
+	}
 }
 
 static void uring_reap(struct aio *aio)

@@ -16,7 +16,7 @@
 
 /* A system call moves at most this much, a buffer of ours holds it. */
 #define CHUNK_BYTES_MAX MiB
-/* What every medium of today takes; finer ones are only a little faster. */
+/* What every medium of today takes, where the kernel does not say. */
 #define DIRECT_ALIGN_BYTES 4096
 
 /* ---- opening ---- */
@@ -75,6 +75,21 @@ static int learn(struct block_file *file)
 /* A device, a socket or a pipe may wait for somebody when it is opened. */
 #define OPEN_FLAGS (O_NONBLOCK | O_NOCTTY)
 
+/* What O_DIRECT asks of offsets, sizes and memory. needs: statx */
+static u32 direct_align(const struct block_file *file)
+{
+	struct statx st;
+	u32 align;
+
+	if (statx(file->fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &st) ||
+	    !(st.stx_mask & STATX_DIOALIGN))
+		return DIRECT_ALIGN_BYTES;
+	align = MAX(st.stx_dio_offset_align, st.stx_dio_mem_align);
+	return is_power_of_two(align) && align <= DIRECT_ALIGN_BYTES
+		       ? MAX(align, 512u)
+		       : DIRECT_ALIGN_BYTES;
+}
+
 /* needs: openat */
 static int open_path(struct block_file *file, const char *path, u32 flags,
 		     struct fault *fault)
@@ -104,6 +119,8 @@ static int open_path(struct block_file *file, const char *path, u32 flags,
 	if (err)
 		return fault_set(fault, class_of(err), err, "cannot open '%s'",
 				 path);
+	if (flags & BLOCK_FILE_DIRECT)
+		file->align_bytes = direct_align(file);
 	return 0;
 }
 

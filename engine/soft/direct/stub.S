@@ -25,6 +25,7 @@
 
 #define SYS_mmap 9
 #define SYS_munmap 11
+#define SYS_rt_sigprocmask 14
 #define SYS_rt_sigreturn 15
 #define SYS_dup2 33
 #define SYS_clone 56
@@ -43,6 +44,7 @@
 #define PR_SET_SYSCALL_USER_DISPATCH 59
 #define PR_SYS_DISPATCH_ON 1
 #define FUTEX_WAKE 1
+#define SIG_SETMASK 2
 
 #define AT(offset) stub_begin + (offset)(%rip)
 #define GUEST(offset) AT(STUB_GUEST + (offset))
@@ -148,6 +150,14 @@ stub_start:
 	syscall
 	must
 	jz mapping_thread
+	/* Signals are this thread's; the mask is an order not yet written: 0. */
+	mov $SYS_rt_sigprocmask, %eax
+	mov $SIG_SETMASK, %edi
+	lea AT(STUB_ORDERS), %rsi
+	xor %edx, %edx
+	mov $8, %r10d
+	syscall
+	must
 	/* Nothing of the monitor's memory stays. */
 	mov $SYS_munmap, %eax
 	xor %edi, %edi

@@ -49,6 +49,7 @@ struct stub {
 	u64 address;  /* of the window in the stub */
 	u8 *window;   /* owned: the same here */
 	pid_t pid;    /* owned: a child to be reaped; 0: none */
+	int process;  /* owned: a pidfd of it, by which it gets its signals */
 	int watch[2]; /* owned: the listeners, guest and mapping thread */
 	u64 asked[2]; /* their questions to be answered */
 	bool stopped; /* the guest thread is */
@@ -191,6 +192,7 @@ struct kernel_sigaction {
 
 #define RESTORER 0x04000000ull
 
+/* All stay blocked until there is a second thread, which leaves them so. */
 static bool signals_set(u64 handler)
 {
 	struct kernel_sigaction action = {
@@ -199,14 +201,12 @@ static bool signals_set(u64 handler)
 		.restorer = handler, /* the handler returns by itself */
 		.mask = ~0ull,
 	};
-	u64 none = 0;
 
 	for (u32 i = 0; i < ARRAY_SIZE(stopping); i++)
 		if (raw_call(SYS_rt_sigaction, (u64)stopping[i],
 			     (u64)(uintptr_t)&action, 0, 8, 0, 0))
 			return false;
-	return !raw_call(SYS_rt_sigprocmask, SIG_SETMASK, (u64)(uintptr_t)&none,
-			 0, 8, 0, 0);
+	return true;
 }
 
 struct birth {
@@ -404,6 +404,7 @@ static int fork_it(struct stub *stub, int window_fd)
 		.parent = getpid(),
 	};
 	sigset_t all, old;
+	int process = -1;
 	long pid;
 
 	if (__rseq_size)
@@ -411,13 +412,15 @@ static int fork_it(struct stub *stub, int window_fd)
 			 (u64)(s64)__rseq_offset;
 	(void)sigfillset(&all); /* cannot fail, nor can the mask */
 	(void)pthread_sigmask(SIG_BLOCK, &all, &old);
-	pid = raw_call(SYS_clone, CLONE_FILES, 0, 0, 0, 0, 0);
+	pid = raw_call(SYS_clone, CLONE_FILES | CLONE_PIDFD, 0,
+		       raw_address(&process), 0, 0, 0);
 	if (!pid)
 		child_run(&b);
 	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (pid < 0)
 		return trace_err((int)pid);
 	stub->pid = (pid_t)pid;
+	stub->process = process;
 	return 0;
 }
 
@@ -452,7 +455,7 @@ int stub_create(int ram_fd, bool tsc_free, struct stub **ret)
 
 	if (!stub)
 		return trace_err(-ENOMEM);
-	stub->watch[0] = stub->watch[1] = -1;
+	stub->watch[0] = stub->watch[1] = stub->process = -1;
 	err = window_make(stub, &window_fd);
 	if (!err) {
 		birth_write(stub, ram_fd, tsc_free);
@@ -469,6 +472,13 @@ int stub_create(int ram_fd, bool tsc_free, struct stub **ret)
 	return 0;
 }
 
+/* By a descriptor, which is ours alone: no number names a stranger's process. */
+static void signal_send(struct stub *stub, int number)
+{
+	/* It may be no more. */
+	(void)syscall(SYS_pidfd_send_signal, stub->process, number, NULL, 0);
+}
+
 void stub_free(struct stub *stub)
 {
 	siginfo_t info;
@@ -476,7 +486,7 @@ void stub_free(struct stub *stub)
 	if (!stub)
 		return;
 	if (stub->pid) {
-		(void)kill(stub->pid, SIGKILL); /* a child of ours, not reaped */
+		signal_send(stub, SIGKILL);
 		while (waitid(P_PID, (id_t)stub->pid, &info, WEXITED | __WALL) &&
 		       errno == EINTR)
 			;
@@ -484,6 +494,8 @@ void stub_free(struct stub *stub)
 	for (u32 i = 0; i < 2; i++)
 		if (stub->watch[i] >= 0)
 			(void)close(stub->watch[i]); /* nothing to lose */
+	if (stub->process >= 0)
+		(void)close(stub->process);
 	if (stub->window)
 		(void)munmap(stub->window, STUB_WINDOW_BYTES); /* ours */
 	free(stub);
@@ -564,8 +576,7 @@ int stub_stopped(struct stub *stub)
 
 void stub_kick(struct stub *stub)
 {
-	/* The guest thread is the process's first. It may be no more. */
-	(void)syscall(SYS_tgkill, stub->pid, stub->pid, SIGUSR1);
+	signal_send(stub, SIGUSR1); /* which only the guest thread lets through */
 }
 
 /* ---- orders ---- */

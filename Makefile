@@ -140,6 +140,8 @@ ifeq ($(MODE),fuzz)
 SAN := -fsanitize=fuzzer-no-link,address,undefined \
 	-fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
+# Their runtimes make system calls as they like: no jail there (vmm/jail).
+CPPFLAGS_ALL += -DSANITIZED=$(if $(SAN),1,0)
 # Guests misalign as they like, and their accesses are made as they come.
 SAN := $(strip $(SAN) $(if $(findstring undefined,$(SAN)),-fno-sanitize=alignment))
 # The sanitizers' own inserted checks confuse gcc's null-path reasoning.

@@ -93,6 +93,7 @@ void loop_free(struct loop *loop)
 
 /* ---- file descriptors ---- */
 
+/* needs: io: epoll_ctl */
 int loop_watch_add(struct loop *loop, struct loop_watch *watch)
 {
 	struct epoll_event event = {
@@ -129,6 +130,7 @@ void loop_watch_del(struct loop *loop, struct loop_watch *watch)
 /* ---- timers ---- */
 
 /* Brings timer_fd in line with the earliest timer. */
+/* needs: io: timerfd_settime */
 static void timer_arm(struct loop *loop)
 {
 	struct itimerspec spec = {};
@@ -185,6 +187,7 @@ void loop_timer_clear(struct loop *loop, struct loop_timer *timer)
 	timer_arm(loop);
 }
 
+/* needs: io: read */
 static void on_timer_fd(struct loop_watch *watch, u32 events)
 {
 	struct loop *loop = watch->ctx;
@@ -276,6 +279,7 @@ static void on_wake_fd(struct loop_watch *watch, u32 events)
 
 /* ---- running ---- */
 
+/* needs: io: epoll_wait */
 int loop_run_once(struct loop *loop, u64 timeout_ns)
 {
 	u64 ms = timeout_ns / NS_PER_MS + (timeout_ns % NS_PER_MS != 0);

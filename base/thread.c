@@ -9,14 +9,53 @@
 #include "base/clock.h"
 #include "base/err.h"
 
+/* Set while there is one thread, read by all of them. */
+static struct {
+	int (*fn)(void *ctx, const char *name);
+	void *ctx;
+} begin;
+
+void thread_begin_set(int (*fn)(void *ctx, const char *name), void *ctx)
+{
+	begin.fn = fn;
+	begin.ctx = ctx;
+}
+
+/* Whether the thread may go on. Whoever starts it waits for this. */
+static bool begins(struct thread *thread)
+{
+	int err;
+
+	if (!begin.fn)
+		return true;
+	err = begin.fn(begin.ctx, thread->name);
+	thread->begin_err = err;
+	(void)sem_post(&thread->begun); /* its count is 0: cannot overflow */
+	return !err;
+}
+
 static void *thread_main(void *arg)
 {
 	struct thread *thread = arg;
 
 	/* The name is for people reading ps; running without it is fine. */
 	(void)pthread_setname_np(pthread_self(), thread->name);
-	thread->run(thread->ctx);
+	if (begins(thread))
+		thread->run(thread->ctx);
 	return NULL;
+}
+
+/* 0, or the error of the thread that has not begun, and is gone. */
+static int begin_wait(struct thread *thread)
+{
+	int err;
+
+	while (sem_wait(&thread->begun))
+		assert(errno == EINTR);
+	err = thread->begin_err;
+	if (err)
+		thread_join(thread);
+	return err;
 }
 
 int thread_start(struct thread *thread, const char *name,
@@ -27,8 +66,11 @@ int thread_start(struct thread *thread, const char *name,
 	assert(name && run);
 	*thread = (struct thread){.run = run, .ctx = ctx};
 	snprintf(thread->name, sizeof(thread->name), "%s", name);
+	(void)sem_init(&thread->begun, 0, 0); /* cannot fail */
 	err = pthread_create(&thread->id, NULL, thread_main, thread);
-	return err ? trace_err(-err) : 0;
+	if (err)
+		return trace_err(-err);
+	return begin.fn ? begin_wait(thread) : 0;
 }
 
 void thread_join(struct thread *thread)

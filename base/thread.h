@@ -8,6 +8,7 @@
 #define BASE_THREAD_H
 
 #include <pthread.h>
+#include <semaphore.h>
 
 #include "base/types.h"
 
@@ -18,11 +19,21 @@ struct thread {
 	void (*run)(void *ctx);
 	void *ctx; /* borrowed: must outlive the thread */
 	char name[THREAD_NAME_BYTES_MAX];
+	sem_t begun; /* with thread_begin_set(): begin() is through */
+	int begin_err;
 };
 
 /*
+ * From now on each new thread calls begin(ctx, its name) first, on itself, and
+ * does nothing more unless that returns 0. NULL: they begin at once again. To be
+ * called while there is one thread.
+ */
+void thread_begin_set(int (*begin)(void *ctx, const char *name), void *ctx);
+
+/*
  * Starts run(ctx) under `name` (cut at 15 bytes). `thread` must stay in place
- * until thread_join. -EAGAIN or -EPERM as pthread_create says.
+ * until thread_join. -EAGAIN or -EPERM as pthread_create says, or what begin()
+ * has returned; there is no thread then.
  */
 must_check int thread_start(struct thread *thread, const char *name,
 			    void (*run)(void *ctx), void *ctx);

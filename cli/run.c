@@ -13,6 +13,7 @@
 #include "base/loop.h"
 #include "cli/devices.h"
 #include "vmm/char/backend.h"
+#include "vmm/jail/jail.h"
 #include "vmm/kick.h"
 #include "vmm/machine/machine.h"
 
@@ -25,7 +26,7 @@ struct run_options {
 	const char *console;
 	bool temporary;
 	u64 memory_bytes, cpu_count;
-	int cpu, accel, machine; /* indexes of the lists below */
+	int cpu, accel, machine, jail; /* indexes of the lists below */
 	const char *serial, *debug_console;
 	const char *soft;
 	bool no_reboot, test_exit, stats;
@@ -33,6 +34,8 @@ struct run_options {
 };
 
 static const char *const accel_names[] = {"auto", "soft", "kvm", NULL};
+static const char *const jail_names[] = {
+	[JAIL_ON] = "on", [JAIL_OFF] = "off", [JAIL_LOG] = "log", NULL};
 static const char *const cpu_names[] = {"host", "v1", "v2", "v3", NULL};
 
 /* The first of them stands for what fits the rest of the line. */
@@ -151,6 +154,13 @@ static const struct opt run_opts[] = {
 	 .kind = OPT_STRING,
 	 OPTION(debug_console),
 	 .help = "output of port 0xe9: stdio, file:PATH or none (default)"},
+	{.name = "jail",
+	 .arg = "MODE",
+	 .kind = OPT_ENUM,
+	 OPTION(jail),
+	 .values = jail_names,
+	 .help = "lock the process in before the guest runs (default on); "
+		 "with log the kernel's log tells what it would refuse"},
 	{.name = "no-reboot",
 	 .kind = OPT_FLAG,
 	 OPTION(no_reboot),
@@ -199,6 +209,7 @@ struct run {
 	struct devices devices;
 	struct engine *engine;
 	char engine_reason[FAULT_TEXT_BYTES_MAX];
+	struct jail *jail;
 	struct machine *machine;
 	int signal_fd;
 	struct loop_watch signal_watch;
@@ -220,6 +231,7 @@ static void signal_set(sigset_t *set)
 }
 
 /* Stops as SIGTSTP would, with the terminal in order meanwhile. */
+/* needs: io: kill:self */
 static void stop_for_now(struct run *run)
 {
 	terminal_restore(run->terminal);
@@ -413,6 +425,21 @@ static int open_engine(struct run *run, struct fault *fault)
 			   sizeof(run->engine_reason), fault);
 }
 
+/* Everything is open but the outputs; there is one thread. */
+static int make_jail(struct run *run, struct fault *fault)
+{
+	const struct jail_config config = {
+		.mode = (enum jail_mode)run->options.jail,
+		.engine = run->engine->ops->name,
+		.cpu_count = (u32)run->options.cpu_count,
+	};
+	int err = jail_create(&config, &run->jail, fault);
+
+	if (!err)
+		jail_separate(run->jail);
+	return err;
+}
+
 static struct chardev *debug_chardev(const struct run *run)
 {
 	if (!strcmp(run->options.debug_console, "stdio") && run->serial &&
@@ -470,7 +497,19 @@ static int start(struct run *run, struct fault *fault)
 	return err;
 }
 
+/* From here on no path leads anywhere; the guest has not run yet. */
+static int close_jail(struct run *run, struct fault *fault)
+{
+	int err = jail_close(run->jail, fault);
+
+	if (!err && *jail_missing(run->jail))
+		fprintf(stderr, "keel: the jail is without: %s\n",
+			jail_missing(run->jail));
+	return err;
+}
+
 /* The software engine counts; with kvm only the time is known. */
+/* needs: io: clock_gettime */
 static void stats_print(const struct run *run)
 {
 	u64 instructions = machine_instructions(run->machine);
@@ -488,6 +527,7 @@ static void stats_print(const struct run *run)
 	fputc('\n', stderr);
 }
 
+/* needs: io: munmap close exit_group */
 static void release(struct run *run)
 {
 	machine_free(run->machine);
@@ -499,6 +539,7 @@ static void release(struct run *run)
 	devices_release(&run->devices);
 	backend_free(run->debug_console);
 	backend_free(run->serial);
+	jail_free(run->jail);
 	if (run->signal_watched)
 		loop_watch_del(run->loop, &run->signal_watch);
 	fd_close(&run->signal_fd);
@@ -520,11 +561,16 @@ static int run_machine(struct run *run, struct fault *fault)
 	if (!err)
 		err = open_engine(run, fault);
 	if (!err)
+		err = make_jail(run, fault);
+	if (!err)
 		err = make_machine(run, fault);
 	if (!err)
 		err = start(run, fault);
+	if (!err)
+		err = close_jail(run, fault);
 	if (err)
 		return err;
+	machine_go(run->machine);
 	err = loop_run(run->loop);
 	if (err)
 		fault_set(fault, FAULT_INTERNAL, err, "the event loop failed");

@@ -25,6 +25,7 @@ void kick_setup(void)
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
+/* needs: all: tgkill:self */
 void kick_thread(const struct thread *thread)
 {
 	pthread_kill(thread->id, KICK_SIGNAL);

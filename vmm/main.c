@@ -15,6 +15,7 @@
 #include "cli/run.h"
 #include "cli/texts.h"
 #include "vmm/char/terminal.h"
+#include "vmm/jail/jail.h"
 
 /* File-scope because a signal handler must find it. */
 static struct terminal terminal;
@@ -28,11 +29,13 @@ static const int deadly[] = {
 	SIGALRM, SIGUSR2, SIGXCPU, SIGXFSZ, SIGPROF, SIGVTALRM,
 };
 
+/* needs: all: rt_sigaction getpid gettid tgkill:self rt_sigprocmask rt_sigreturn */
 static void on_deadly(int number, siginfo_t *info, void *context)
 {
-	(void)info;
 	(void)context;
 	terminal_restore(&terminal);
+	if (number == SIGSYS)
+		jail_tell_refusal(info);
 	/* The software engine may have put its own handler before this one. */
 	signal(number, SIG_DFL);
 	raise(number);

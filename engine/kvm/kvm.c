@@ -24,6 +24,7 @@
 
 #include "base/fd.h"
 
+/* needs: io vcpu: ioctl:type=KVMIO */
 int kvm_way_ioctl(int fd, unsigned long request, unsigned long value)
 {
 	int ret;

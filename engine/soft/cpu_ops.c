@@ -155,6 +155,7 @@ static void op_exclusive_end(void *ctx)
 	soft_exclusive_end(vcpu->vm, vcpu);
 }
 
+/* needs: vcpu: getrandom */
 static bool op_random(void *ctx, u64 *ret)
 {
 	translator_fpu_sync(ctx);

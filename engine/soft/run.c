@@ -37,6 +37,7 @@
 #define BUDGET		 1024 /* blocks between two looks at clock and signals */
 #define PAUSES_PER_YIELD 64
 
+/* needs: vcpu: sched_yield? */
 int soft_pause(struct x86_cpu *cpu, const struct insn *in)
 {
 	struct soft_vcpu *vcpu = cpu->ctx;

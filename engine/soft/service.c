@@ -38,6 +38,7 @@ static void request_keep(struct soft_vcpu *vcpu, u32 bit, bool on)
 }
 
 /* A signal that run()'s mask lets through and that is not ignored. */
+/* needs: vcpu: rt_sigpending */
 bool soft_signal_pending(const struct soft_vcpu *vcpu)
 {
 	sigset_t pending;
@@ -355,6 +356,7 @@ static bool wake_reason(struct soft_vcpu *vcpu)
 	return interrupts_open(vcpu) && irq_pending(vcpu);
 }
 
+/* needs: vcpu: ppoll read */
 int soft_poll(struct soft_vcpu *vcpu, struct pollfd *fds, u32 count,
 	      u64 deadline)
 {

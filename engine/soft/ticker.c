@@ -58,6 +58,7 @@ static bool anybody_runs(struct soft_vm *vm)
 }
 
 /* 0: it stops. */
+/* needs: io vcpu worker: timerfd_settime */
 static void timer_set(struct ticker *ticker, long period_ns)
 {
 	struct itimerspec time = {.it_interval.tv_nsec = period_ns,
@@ -86,6 +87,7 @@ static void rest(struct ticker *ticker)
 	mutex_unlock(&ticker->lock);
 }
 
+/* needs: worker: read */
 static void ticker_run(void *ctx)
 {
 	struct ticker *ticker = ctx;

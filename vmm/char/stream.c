@@ -105,6 +105,7 @@ static void stall_due(struct loop_timer *timer)
 /* ---- output: the writer's side ---- */
 
 /* Returns the bytes gone, 0 to try again, or -errno of a dead sink. */
+/* needs: worker: poll */
 static ssize_t write_some(int fd, const u8 *data, size_t size)
 {
 	struct pollfd wait = {.fd = fd, .events = POLLOUT};
@@ -267,6 +268,7 @@ static void wait_for_foreground(struct stream *s)
 }
 
 /* True when there may be more to read at once. */
+/* needs: io: read */
 static bool read_input(struct stream *s)
 {
 	/* A pair of bytes may come out of one. */

@@ -17,11 +17,13 @@ static void make_raw(struct termios *t)
 }
 
 /* A background process that sets the terminal is stopped for it. */
+/* needs: all: ioctl:TIOCGPGRP getpgrp */
 static bool in_foreground(int fd)
 {
 	return tcgetpgrp(fd) == getpgrp();
 }
 
+/* needs: io: ioctl:TCSETSW */
 void terminal_again(struct terminal *terminal)
 {
 	struct termios t;
@@ -46,6 +48,7 @@ void terminal_raw(struct terminal *terminal, int fd)
 	terminal_again(terminal);
 }
 
+/* needs: all: ioctl:TCSETS ioctl:TCGETS */
 void terminal_restore(struct terminal *terminal)
 {
 	int saved_errno = errno;

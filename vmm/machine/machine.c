@@ -484,8 +484,12 @@ int machine_start(struct machine *m, struct fault *fault)
 	if (err)
 		return fault_set(fault, FAULT_INTERNAL, err,
 				 "cannot start a vCPU's thread");
-	machine_resume(m);
 	return 0;
+}
+
+void machine_go(struct machine *m)
+{
+	machine_resume(m);
 }
 
 /* ---- the end ---- */

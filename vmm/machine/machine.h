@@ -56,8 +56,10 @@ must_check int machine_create(const struct machine_config *config,
 /* Accepts NULL. Stops what runs. */
 void machine_free(struct machine *machine);
 
-/* Starts the threads; the guest runs. -errno of a thread. */
+/* Starts the threads, which wait for machine_go(). -errno of a thread. */
 must_check int machine_start(struct machine *machine, struct fault *fault);
+/* The guest runs. */
+void machine_go(struct machine *machine);
 
 /* Guest instructions of all vCPUs since the start, as far as the engine counts
  * them; exact once the machine is over. */

@@ -92,6 +92,7 @@ static int run(void)
 {
 	check_eq(machine_create(&t.config, &t.machine, &t.fault), 0);
 	check_eq(machine_start(t.machine, &t.fault), 0);
+	machine_go(t.machine);
 	check_eq(loop_run(t.loop), 0);
 	check(t.ended);
 	return t.status;
@@ -297,6 +298,7 @@ TEST(a_machine_whose_cpus_wait_can_be_freed_at_once)
 	t.config.cpu_count = 8;
 	check_eq(machine_create(&t.config, &t.machine, &t.fault), 0);
 	check_eq(machine_start(t.machine, &t.fault), 0);
+	machine_go(t.machine);
 	end();
 	check(clock_now_ns() - start_ns < 2 * NS_PER_S);
 }

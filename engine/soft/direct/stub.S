@@ -18,6 +18,12 @@
  * outside this page do so before seccomp is asked, which has calls of the kernel's
  * own that it lets pass.
  *
+ * The filter of the VM's process lies under the cages, and must let all of it
+ * pass: needs: vcpu: 0x4b454c mmap munmap rt_sigprocmask rt_sigreturn dup2
+ * clone:CLONE_VM|CLONE_FS|CLONE_FILES|CLONE_SIGHAND|CLONE_THREAD|CLONE_SYSVSEM
+ * exit_group? prctl:PR_SET_TSC prctl:PR_SET_SYSCALL_USER_DISPATCH futex
+ * unshare:CLONE_FILES seccomp:SECCOMP_SET_MODE_FILTER close_range.
+ *
  * The code is copied to wherever the window is: it knows addresses only
  * relative to itself.
  */

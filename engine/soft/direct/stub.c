@@ -250,7 +250,12 @@ static bool signal_stack_set(const struct birth *b)
 	return !raw_call(SYS_sigaltstack, (u64)(uintptr_t)&stack, 0, 0, 0, 0, 0);
 }
 
-/* The child of a clone; never returns. */
+/*
+ * The child of a clone; never returns. What it calls goes through the filter of
+ * the vCPU thread, whose child it is: needs: vcpu: prctl:PR_SET_PDEATHSIG getppid
+ * prctl:PR_SET_NO_NEW_PRIVS prctl:PR_SET_DUMPABLE prctl:PR_SET_NAME rseq mmap
+ * rt_sigaction sigaltstack exit_group?
+ */
 static void child_run(const struct birth *b)
 {
 	bool fine = !raw_call(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0, 0) &&
@@ -292,6 +297,7 @@ static bool dead(struct stub *stub)
 }
 
 /* Receives a thread's question, which is there, or the thread is not. */
+/* needs: vcpu: ioctl:SECCOMP_IOCTL_NOTIF_RECV */
 static int question_take(struct stub *stub, u32 thread, s64 *ret_argument)
 {
 	struct seccomp_notif question;
@@ -310,6 +316,7 @@ static int question_take(struct stub *stub, u32 thread, s64 *ret_argument)
 	return 0;
 }
 
+/* needs: vcpu: ioctl:SECCOMP_IOCTL_NOTIF_SEND */
 static int question_answer(struct stub *stub, u32 thread, s64 value)
 {
 	struct seccomp_notif_resp response = {.id = stub->asked[thread],
@@ -321,6 +328,7 @@ static int question_answer(struct stub *stub, u32 thread, s64 value)
 }
 
 /* Waits for a question that must come soon. */
+/* needs: vcpu: poll */
 static int question_wait(struct stub *stub, u32 thread, s64 *ret_argument,
 			 int limit_ms)
 {
@@ -353,6 +361,7 @@ static int wait_ready(struct stub *stub)
 }
 
 /* A random place for the window, a hint for nobody. */
+/* needs: vcpu: memfd_create ftruncate getrandom close */
 static int window_make(struct stub *stub, int *ret_fd)
 {
 	u64 random = 0, slots = (WINDOW_HIGH - WINDOW_LOW) / WINDOW_ALIGN;
@@ -394,6 +403,7 @@ static void birth_write(struct stub *stub, int ram_fd, bool tsc_free)
 	guest_of(stub)->watch[0] = guest_of(stub)->watch[1] = -1;
 }
 
+/* needs: vcpu: rt_sigprocmask getpid clone:CLONE_FILES|CLONE_PIDFD */
 static int fork_it(struct stub *stub, int window_fd)
 {
 	struct birth b = {
@@ -424,6 +434,7 @@ static int fork_it(struct stub *stub, int window_fd)
 	return 0;
 }
 
+/* needs: vcpu: ioctl:NOTIF_SET_FLAGS? */
 static int meet(struct stub *stub)
 {
 	struct stub_guest *guest = guest_of(stub);
@@ -479,6 +490,7 @@ static void signal_send(struct stub *stub, int number)
 	(void)syscall(SYS_pidfd_send_signal, stub->process, number, NULL, 0);
 }
 
+/* needs: io vcpu: pidfd_send_signal waitid close munmap */
 void stub_free(struct stub *stub)
 {
 	siginfo_t info;

@@ -85,6 +85,7 @@ void boot_close(struct boot *boot)
 	image_close(&boot->initrd);
 }
 
+/* At a reset, too: needs: io: pread64 */
 int boot_load(const struct boot *boot, struct guest_mem *mem,
 	      struct boot_entry *ret, struct fault *fault)
 {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/thread.h"
 
+#include <errno.h>
+
 #include "base/clock.h"
 #include "base/test.h"
 
@@ -133,4 +135,32 @@ TEST(a_reader_sees_nothing_half_written)
 	thread_join(&thread);
 	check_eq(both.torn, 0);
 	rwlock_release(&both.lock);
+static bool has_run;
+
+static void note_run(void *ctx)
+{
+	(void)ctx;
+	has_run = true;
+}
+
+static int begin_as_told(void *ctx, const char *name)
+{
+	check_str_eq(name, "worker");
+	return *(int *)ctx;
+}
+
+TEST(a_thread_that_may_not_begin_does_not_run)
+{
+	struct thread thread;
+	int answer = -EPERM;
+
+	thread_begin_set(begin_as_told, &answer);
+	has_run = false;
+	check_eq(thread_start(&thread, "worker", note_run, NULL), -EPERM);
+	check(!has_run);
+	answer = 0;
+	check_eq(thread_start(&thread, "worker", note_run, NULL), 0);
+	thread_join(&thread);
+	check(has_run);
+	thread_begin_set(NULL, NULL);
 }

@@ -105,8 +105,8 @@ static void tree(struct maker *m, u32 count)
 		if (split < now.end) {
 			add(m, BPF_JMP | BPF_JGE | BPF_K,
 			    m->rules[split].number, 0, 1);
-			waiting[depth++] = (struct half){split, now.end,
-							 m->filter->count};
+			waiting[depth++] =
+				(struct half){split, now.end, m->filter->count};
 			add(m, BPF_JMP | BPF_JA, 0, 0, 0);
 			now.end = split;
 			continue;

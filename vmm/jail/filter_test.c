@@ -103,10 +103,8 @@ TEST(the_other_entries_to_the_kernel_are_refused)
 TEST(an_argument_decides_where_a_rule_says_so)
 {
 	const struct filter_rule rules[] = {
-		{5, FILTER_WITHOUT, 2, 4},
-		{16, FILTER_EQUAL, 1, 0x5401},
-		{16, FILTER_EQUAL, 1, 0x5402},
-		{16, FILTER_TYPE, 1, 0xae},
+		{5, FILTER_WITHOUT, 2, 4},     {16, FILTER_EQUAL, 1, 0x5401},
+		{16, FILTER_EQUAL, 1, 0x5402}, {16, FILTER_TYPE, 1, 0xae},
 		{17, FILTER_ANY, 0, 0},
 	};
 	const u32 here = AUDIT_ARCH_X86_64;
@@ -131,8 +129,8 @@ TEST(many_rules_of_one_number_stay_together)
 
 	for (u32 odd = 0; odd < 40; odd++) {
 		for (u32 i = 0; i < 40; i++)
-			rules[i] = (struct filter_rule){
-				i < odd ? 3u : 9u, FILTER_EQUAL, 0, i};
+			rules[i] = (struct filter_rule){i < odd ? 3u : 9u,
+							FILTER_EQUAL, 0, i};
 		filter_make(rules, 40, REFUSAL, &f);
 		for (u32 i = 0; i < 40; i++) {
 			check_eq(allows(&f, AUDIT_ARCH_X86_64, 3, 0, i),

@@ -118,8 +118,8 @@ static int enter(const struct jail *jail, enum jail_role role)
 {
 	struct sock_fprog program = {
 		.len = jail->filter[role].count,
-		.filter = (struct sock_filter *)(uintptr_t)
-				  jail->filter[role].insn, /* only read */
+		.filter = (struct sock_filter *)(uintptr_t)jail->filter[role]
+				  .insn, /* only read */
 	};
 	int err = user_drop(jail);
 

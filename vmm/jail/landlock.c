@@ -19,7 +19,7 @@ static const struct {
 	u32 file_rights; /* so many bits */
 	u64 net, scoped;
 } abi[] = {
-	[1] = {8, 13, 0, 0}, [2] = {8, 14, 0, 0},  /* refer */
+	[1] = {8, 13, 0, 0},  [2] = {8, 14, 0, 0}, /* refer */
 	[3] = {8, 15, 0, 0},			   /* truncate */
 	[4] = {16, 15, 3, 0},			   /* bind and connect */
 	[5] = {16, 16, 3, 0},			   /* ioctl on devices */

@@ -85,16 +85,26 @@ const char *policy_call_name(u32 number)
 		u32 number;
 		const char *name;
 	} refused[] = {
-		{SYS_open, "open"},	  {SYS_openat, "openat"},
-		{SYS_socket, "socket"},	  {SYS_connect, "connect"},
-		{SYS_execve, "execve"},	  {SYS_execveat, "execveat"},
-		{SYS_fork, "fork"},	  {SYS_vfork, "vfork"},
-		{SYS_clone3, "clone3"},	  {SYS_ptrace, "ptrace"},
-		{SYS_mount, "mount"},	  {SYS_bpf, "bpf"},
-		{SYS_setns, "setns"},	  {SYS_unlink, "unlink"},
-		{SYS_keyctl, "keyctl"},	  {SYS_io_uring_setup, "io_uring_setup"},
-		{SYS_sendmsg, "sendmsg"}, {SYS_recvmsg, "recvmsg"},
-		{SYS_fstat, "fstat"},	  {SYS_newfstatat, "newfstatat"},
+		{SYS_open, "open"},
+		{SYS_openat, "openat"},
+		{SYS_socket, "socket"},
+		{SYS_connect, "connect"},
+		{SYS_execve, "execve"},
+		{SYS_execveat, "execveat"},
+		{SYS_fork, "fork"},
+		{SYS_vfork, "vfork"},
+		{SYS_clone3, "clone3"},
+		{SYS_ptrace, "ptrace"},
+		{SYS_mount, "mount"},
+		{SYS_bpf, "bpf"},
+		{SYS_setns, "setns"},
+		{SYS_unlink, "unlink"},
+		{SYS_keyctl, "keyctl"},
+		{SYS_io_uring_setup, "io_uring_setup"},
+		{SYS_sendmsg, "sendmsg"},
+		{SYS_recvmsg, "recvmsg"},
+		{SYS_fstat, "fstat"},
+		{SYS_newfstatat, "newfstatat"},
 	};
 
 	for (u32 i = 0; i < ARRAY_SIZE(needs); i++)

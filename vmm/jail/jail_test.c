@@ -86,7 +86,10 @@ static void by_32_bit_entry(u64 number)
 
 #define AT(pointer) ((u64)(uintptr_t)(pointer))
 
-/* 0, or which of the attempts was not refused, from 1. */
+/*
+ * 0, or which of the attempts was not refused, from 1.
+ * long: it is a table.
+ */
 static int try_all(u32 *ret_count)
 {
 	static char *const words[] = {NULL};

@@ -3,8 +3,8 @@
 #include "vmm/jail/jail.h"
 
 #include <assert.h>
-#include <dirent.h>
 #include <linux/seccomp.h>
+#include <malloc.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +19,7 @@
 #include "vmm/jail/landlock.h"
 #include "vmm/jail/policy.h"
 
+#define ARENAS_MAX	  8
 #define BY_SECCOMP	  1 /* SYS_SECCOMP of <asm-generic/siginfo.h> */
 #define NOBODY		  65534u
 #define MISSING_BYTES_MAX 96
@@ -184,6 +185,8 @@ void jail_separate(struct jail *jail)
 			root = false;
 	}
 	jail->drop_user = root;
+	/* Else malloc would count the processors for its ninth thread: in /sys. */
+	(void)mallopt(M_ARENA_MAX, ARENAS_MAX);
 	if (jail->own_mounts &&
 	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) {
 		jail->own_mounts = false;

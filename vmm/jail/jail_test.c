@@ -358,6 +358,42 @@ TEST(what_the_other_engine_or_thread_needs_is_refused)
 	check_eq(in_child(each_has_its_own), 0);
 }
 
+/* ---- what libc does by itself ---- */
+
+#define MANY 20
+
+static pthread_barrier_t all_there;
+
+static void allocate(void *ctx)
+{
+	*(void **)ctx = malloc(100);
+	pthread_barrier_wait(&all_there); /* so that none takes another's arena */
+	free(*(void **)ctx);
+}
+
+static int many_allocate(void)
+{
+	struct thread thread[MANY];
+	void *memory[MANY] = {};
+	struct jail *jail;
+
+	if (!separate(JAIL_ON, "soft", &jail) ||
+	    pthread_barrier_init(&all_there, NULL, MANY + 1))
+		return 1;
+	for (u32 i = 0; i < MANY; i++)
+		if (thread_start(&thread[i], "vcpu", allocate, &memory[i]))
+			return 2;
+	pthread_barrier_wait(&all_there);
+	for (u32 i = 0; i < MANY; i++)
+		thread_join(&thread[i]);
+	return refused ? 3 : 0;
+}
+
+TEST(many_threads_may_allocate)
+{
+	check_eq(in_child(many_allocate), 0);
+}
+
 /* ---- how a refusal looks ---- */
 
 static void tell_and_die(int number, siginfo_t *info, void *context)

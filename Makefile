@@ -91,10 +91,7 @@ TESTS := $(filter-out $(OUT)/test/engine/core/% $(OUT)/test/engine/soft/thunk/%\
 	$(OUT)/test/engine/soft/direct/stub_test,\
 	$(TESTS))
 endif
-# There is no jail in builds with a sanitizer.
-ifneq ($(filter asan tsan cov fuzz,$(MODE)),)
-TESTS := $(filter-out $(OUT)/test/vmm/jail/jail_test,$(TESTS))
-endif
+TESTS := $(filter-out $(if $(filter asan tsan cov fuzz,$(MODE)),%/jail_test),$(TESTS))
 FUZZERS := $(patsubst %.c,$(OUT)/%,$(FUZZ_SRC))
 
 # ------------------------------------------------------------------ flags ---

@@ -173,6 +173,8 @@ void jail_separate(struct jail *jail)
 
 	if (!jail)
 		return;
+	/* Does nothing, and only for one thread: another would stay outside. */
+	assert(!unshare(CLONE_THREAD) || errno != EINVAL);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		miss(jail, "no_new_privs");
 	if (jail->landlock < 0)

@@ -52,7 +52,7 @@ void jail_free(struct jail *jail); /* only the memory: there is no way out */
 /*
  * The process's own user, mount, network and IPC namespaces, as far as the host
  * lets us, and the jails of the threads that are started from now on. The caller
- * is the only thread. Paths can still be opened.
+ * is the only thread, which is asserted. Paths can still be opened.
  */
 void jail_separate(struct jail *jail);
 

@@ -16,6 +16,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -356,6 +357,31 @@ static int each_has_its_own(void)
 TEST(what_the_other_engine_or_thread_needs_is_refused)
 {
 	check_eq(in_child(each_has_its_own), 0);
+}
+
+static void wait_for_ever(void *ctx)
+{
+	for (;;)
+		pause();
+	(void)ctx;
+}
+
+static int with_a_thread_already(void)
+{
+	const struct rlimit none = {};
+	struct thread thread;
+	struct jail *jail;
+
+	setrlimit(RLIMIT_CORE, &none);
+	dup2(open("/dev/null", O_WRONLY), STDERR_FILENO);
+	if (thread_start(&thread, "disk", wait_for_ever, NULL))
+		return 1;
+	return separate(JAIL_ON, "soft", &jail) ? 2 : 3;
+}
+
+TEST(no_thread_can_have_been_started_outside)
+{
+	check_eq(in_child(with_a_thread_already), 1000 + SIGABRT);
 }
 
 /* ---- what libc does by itself ---- */

@@ -3,6 +3,11 @@
 #include "vmm/block/block.h"
 
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -372,6 +377,52 @@ TEST(a_host_error_reaches_done_as_it_is)
 		check_eq(plain.result, -ENOSPC);
 		aio_free(aio);
 	}
+}
+
+/* What a container's policy does to io_uring. */
+static int refuse_io_uring(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0), /* the call's number */
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {ARRAY_SIZE(code), code};
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+/* 0 when threads are taken by default, and io_uring alone says why not. */
+static int without_io_uring(void)
+{
+	int event_fd = fd_eventfd(), wrong = 0;
+	struct aio *aio;
+
+	if (event_fd < 0 || refuse_io_uring())
+		return 2;
+	wrong |= aio_create(AIO_URING, event_fd, &aio) != -EPERM;
+	if (aio_create(AIO_AUTO, event_fd, &aio))
+		return 1;
+	wrong |= strcmp(aio_name(aio), "threads") != 0;
+	aio_free(aio);
+	return wrong;
+}
+
+TEST(where_io_uring_is_refused_threads_do_its_work)
+{
+	pid_t child = fork();
+	int status;
+
+	check(child >= 0);
+	if (!child)
+		_exit(without_io_uring());
+	check_eq(waitpid(child, &status, 0), child);
+	check(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 2)
+		skip("no seccomp here");
+	check_eq(WEXITSTATUS(status), 0);
 }
 
 TEST(more_than_the_ring_holds_is_not_lost)

@@ -72,7 +72,7 @@ int disk_format_of_name(const char *path, const char **ret_format,
 int disk_format(const char *path, bool probe, const char **ret_format,
 		struct fault *fault)
 {
-	const char *named = format_of_name(path), *found;
+	const char *named = format_of_name(path), *found = "";
 	int err;
 
 	if (named && strcmp(named, "raw") != 0) {
@@ -122,6 +122,7 @@ static int open_one(const struct disk_config *config, struct disk **ret_image,
 		err = disk_format(config->path, config->probe, &format, fault);
 	if (err)
 		return err;
+	assert(format);
 	if (!config->read_only)
 		flags |= BLOCK_FILE_WRITE;
 	err = block_file_open(&file, config->path, flags, fault);

@@ -250,8 +250,10 @@ static struct window window_at(const struct block_file *file, u64 offset,
 static int direct_read(struct block_file *file, u64 offset, u8 *data, u64 size)
 {
 	auto_free u8 *buffer = aligned_alloc(file->align_bytes, CHUNK_BYTES_MAX);
-	int err = buffer ? 0 : trace_err(-ENOMEM);
+	int err = 0;
 
+	if (!buffer)
+		return trace_err(-ENOMEM);
 	while (!err && size) {
 		struct window w = window_at(file, offset, size);
 
@@ -288,9 +290,12 @@ static int direct_write(struct block_file *file, u64 offset, const u8 *data,
 			u64 size)
 {
 	auto_free u8 *buffer = aligned_alloc(file->align_bytes, CHUNK_BYTES_MAX);
-	/* Asynchronous writes may have moved the end. */
-	int err = buffer ? learn(file) : trace_err(-ENOMEM);
+	int err;
 
+	if (!buffer)
+		return trace_err(-ENOMEM);
+	/* Asynchronous writes may have moved the end. */
+	err = learn(file);
 	while (!err && size) {
 		struct window w = window_at(file, offset, size);
 
@@ -351,10 +356,11 @@ static int write_zeros(struct block_file *file, u64 offset, u64 size)
 {
 	u64 buffer_bytes = MIN(align_up(size, KiB * 4), (u64)64 * KiB);
 	auto_free u8 *zeros = aligned_alloc(4 * KiB, buffer_bytes);
-	int err = zeros ? 0 : trace_err(-ENOMEM);
+	int err = 0;
 
-	if (zeros)
-		memset(zeros, 0, buffer_bytes);
+	if (!zeros)
+		return trace_err(-ENOMEM);
+	memset(zeros, 0, buffer_bytes);
 	while (!err && size) {
 		u64 n = MIN(size, buffer_bytes);
 

@@ -105,13 +105,17 @@ static int add_tables(struct checker *c, const u64 *l1, u32 count, bool active)
 
 static int count_snapshot(struct checker *c, const struct snapshot_l1 *s)
 {
-	auto_free u64 *l1 = calloc((size_t)s->count + 1, sizeof(*l1));
-	int err = l1 ? add_entries(c, s->count) : trace_err(-ENOMEM);
+	auto_free u64 *l1 = NULL;
+	int err = add_entries(c, s->count);
 
+	if (err)
+		return err;
+	l1 = calloc((size_t)s->count + 1, sizeof(*l1));
+	if (!l1)
+		return trace_err(-ENOMEM);
 	use(c, s->offset, (u64)s->count * 8, 1);
-	if (!err)
-		err = block_file_read(&c->q->image.file, s->offset, l1,
-				      (u64)s->count * 8);
+	err = block_file_read(&c->q->image.file, s->offset, l1,
+			      (u64)s->count * 8);
 	for (u32 i = 0; !err && i < s->count; i++)
 		l1[i] = be64toh(l1[i]);
 	return err ? err : add_tables(c, l1, s->count, false);
@@ -140,11 +144,14 @@ static int count_snapshots(struct checker *c)
 static int count_bitmap(struct checker *c, const struct bitmap_entry *e)
 {
 	u64 bytes = (u64)e->table_count * 8;
-	auto_free u64 *table = malloc(bytes + 8);
+	auto_free u64 *table = NULL;
 	int err = add_entries(c, e->table_count);
 
-	if (err || !table)
-		return err ? err : trace_err(-ENOMEM);
+	if (err)
+		return err;
+	table = malloc(bytes + 8);
+	if (!table)
+		return trace_err(-ENOMEM);
 	use(c, e->table_offset, bytes, 1);
 	err = block_file_read(&c->q->image.file, e->table_offset, table, bytes);
 	for (u32 i = 0; !err && i < e->table_count; i++) {
@@ -518,7 +525,7 @@ static int fill_rebuilt(struct checker *c, const struct rebuild *r)
 static int write_rebuilt_table(struct qcow2 *q, const struct rebuild *r)
 {
 	u64 offset = (r->start + r->blocks) << q->cluster_bits;
-	auto_free u8 *raw = calloc(r->table_clusters, q->cluster_bytes);
+	u8 *raw = calloc(r->table_clusters, q->cluster_bytes);
 	u8 field[12];
 	int err;
 
@@ -528,6 +535,7 @@ static int write_rebuilt_table(struct qcow2 *q, const struct rebuild *r)
 		put64(raw + (u64)i * 8, q->reftable[i]);
 	err = block_file_write(&q->image.file, offset, raw,
 			       r->table_clusters << q->cluster_bits);
+	free(raw);
 	if (!err)
 		err = block_file_sync(&q->image.file);
 	put64(field, offset);
@@ -581,7 +589,7 @@ static int checker_init(struct checker *c, struct qcow2 *q,
 		return trace_err(-EFBIG);
 	c->used = calloc(clusters + 1, sizeof(*c->used));
 	c->table = malloc(q->cluster_bytes);
-	return c->used && c->table ? 0 : trace_err(-ENOMEM);
+	return c->used && c->table ? 0 : -ENOMEM;
 }
 
 static void checker_release(struct checker *c)
@@ -624,8 +632,10 @@ static int mend_all(struct checker *c, u64 low)
 static int check_all(struct checker *c, enum disk_repair repair)
 {
 	u64 before, low;
-	int err = count_all(c);
+	int err;
 
+	assert(c->used && c->table);
+	err = count_all(c);
 	if (err)
 		return err;
 	before = c->check->corruptions;

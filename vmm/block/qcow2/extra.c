@@ -224,10 +224,11 @@ int bitmaps_read(struct qcow2 *q, struct bitmap_entry **ret_entries)
 {
 	struct bitmap_entry *entries =
 		calloc((size_t)q->bitmap_count + 1, sizeof(*entries));
-	int err = entries ? 0 : trace_err(-ENOMEM);
+	int err;
 
-	if (!err)
-		err = each_bitmap(q, entries, NULL, NULL);
+	if (!entries)
+		return trace_err(-ENOMEM);
+	err = each_bitmap(q, entries, NULL, NULL);
 	if (err) {
 		free(entries);
 		return err;
@@ -245,9 +246,11 @@ int qcow2_each_bitmap(struct disk *image,
 /* [QCOW2 "Bitmap directory", flags]: in_use says that it is out of date. */
 int bitmaps_mark(struct qcow2 *q)
 {
-	auto_free struct bitmap_entry *entries = NULL;
+	struct bitmap_entry *entries;
 	int err = bitmaps_read(q, &entries);
 
+	if (err)
+		return err;
 	for (u32 i = 0; !err && i < q->bitmap_count; i++) {
 		const struct bitmap_entry *e = &entries[i];
 		u8 flags[4];
@@ -258,5 +261,6 @@ int bitmaps_mark(struct qcow2 *q)
 		err = block_file_write(&q->image.file, e->at + 12, flags,
 				       sizeof(flags));
 	}
+	free(entries);
 	return err;
 }

@@ -265,7 +265,7 @@ static int reftable_grow(struct qcow2 *q, u64 index)
 	count = (u32)(g.table_clusters << q->cluster_bits) / 8;
 	table = malloc((size_t)count * 8);
 	all = make_growth(q, &g);
-	err = table && all ? write_growth(q, &g, all) : trace_err(-ENOMEM);
+	err = table && all ? write_growth(q, &g, all) : -ENOMEM;
 	if (err) {
 		free(table);
 		return err;

@@ -254,7 +254,7 @@ int tables_write(struct qcow2 *q)
 static int l1_write_new(struct qcow2 *q, const u64 *l1, u64 offset, u32 count)
 {
 	u64 bytes = (u64)count * 8;
-	auto_free u8 *raw = malloc(bytes);
+	u8 *raw = malloc(bytes);
 	u8 field[12];
 	int err;
 
@@ -263,6 +263,7 @@ static int l1_write_new(struct qcow2 *q, const u64 *l1, u64 offset, u32 count)
 	for (u32 i = 0; i < count; i++)
 		put64(raw + (u64)i * 8, l1[i]);
 	err = block_file_write(&q->image.file, offset, raw, bytes);
+	free(raw);
 	if (!err)
 		err = tables_write(q);
 	if (!err)
@@ -287,12 +288,12 @@ int l1_grow(struct qcow2 *q, u32 count)
 	u64 old_offset = q->l1_offset,
 	    old_clusters = l1_clusters(q, q->l1_count);
 	u64 offset, got;
-	int err = l1 ? 0 : trace_err(-ENOMEM);
+	int err;
 
 	assert(count > q->l1_count);
-	if (!err)
-		err = clusters_allocate(q, l1_clusters(q, count), true, &offset,
-					&got);
+	if (!l1)
+		return trace_err(-ENOMEM);
+	err = clusters_allocate(q, l1_clusters(q, count), true, &offset, &got);
 	if (err) {
 		free(l1);
 		return err;

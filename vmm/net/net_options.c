@@ -12,9 +12,9 @@
 
 static int refuse(struct fault *fault, struct str word, const char *instead)
 {
-	return trace_err(fault_set(fault, FAULT_INVALID, -EINVAL,
-				   "--net: '%.*s' is not accepted; %s",
-				   STR_ARG(word), instead));
+	fault_set(fault, FAULT_INVALID, 0, "--net: '%.*s' is not accepted; %s",
+		  STR_ARG(word), instead);
+	return trace_err(-EINVAL);
 }
 
 /* ---- values ---- */

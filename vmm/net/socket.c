@@ -67,7 +67,7 @@ static int socket_start(struct netdev *netdev, struct fault *fault)
 	int err = join(s);
 
 	if (err)
-		fault_set(fault, FAULT_IO, err,
+		fault_set(fault, FAULT_NOT_FOUND, err,
 			  "--net socket: cannot connect to '%s'",
 			  s->address.sun_path);
 	return err;

@@ -212,14 +212,13 @@ static int user_start(struct netdev *netdev, struct fault *fault)
 	int err = launch(user);
 
 	if (err == -ENOENT)
-		return fault_set(fault, FAULT_NOT_FOUND, err,
-				 "--net user needs the program passt, of "
-				 "Debian's package 'passt'; install it, or "
-				 "give --net none");
-	if (err)
+		fault_set(fault, FAULT_NOT_FOUND, 0,
+			  "--net user needs the program passt, of Debian's "
+			  "package 'passt'; install it, or give --net none");
+	else if (err)
 		return fault_set(fault, FAULT_IO, err,
 				 "--net user: cannot start passt");
-	return 0;
+	return err;
 }
 
 /* What the loop would do, for one that does not run yet.  needs: poll */
@@ -242,7 +241,7 @@ static int user_settle(struct netdev *netdev, struct fault *fault)
 	if (netdev->link_up)
 		return 0;
 	end_child(user);
-	fault_set(fault, FAULT_IO, 0, "%s", user->words.said);
+	fault_set(fault, FAULT_UNSUPPORTED, 0, "%s", user->words.said);
 	return fault_wrap(fault, -EIO, "--net user: passt does not start");
 }
 

@@ -580,6 +580,22 @@ TEST(virtio_5_1_6_5_2_the_driver_can_change_the_cards_address)
 	check_mem_eq(config().mac, own, 6);
 }
 
+TEST(virtio_2_7_10_each_queue_that_is_served_asks_for_the_next_chain)
+{
+	static const u32 queue[] = {VIRTIO_NET_TX, VIRTIO_NET_CTRL};
+
+	start(ALL_FEATURES | VIRTIO_F_EVENT_IDX);
+	for (u16 n = 1; n < 4; n++) {
+		send_text("0123456789abc", "def");
+		check_eq(COMMAND("\0\0\0"), 0);
+		for (u32 i = 0; i < ARRAY_SIZE(queue); i++) {
+			const struct virtq *vq = &net.virtio.queue[queue[i]];
+
+			check_eq(vq->used[2 + 4 * VIRTIO_NET_QUEUE_SIZE], n);
+		}
+	}
+}
+
 TEST(virtio_5_1_6_5_4_an_announcement_is_acknowledged)
 {
 	start(ALL_FEATURES);

@@ -27,19 +27,13 @@ struct filling {
 };
 
 /*
- * As virtq_pop, and at 0 the driver will tell of another. It is asked with what
- * is popped as popped: the chains that wait are too few, not none.
+ * As virtq_pop: at 0 the driver will tell of another. It is asked with what is
+ * popped as popped, for the chains that wait are too few, not none.
  */
 static int pop(struct filling *f, struct virtq_chain *chain, struct iovec *iov)
 {
-	struct virtq *vq = &f->net->virtio.queue[VIRTIO_NET_RX];
-	int got;
-
 	*chain = (struct virtq_chain){.iov = iov, .iov_max = VIRTQ_SIZE_MAX};
-	got = virtq_pop(vq, chain);
-	if (!got && virtq_ask_notify(vq, true))
-		got = virtq_pop(vq, chain);
-	return got;
+	return virtq_pop(&f->net->virtio.queue[VIRTIO_NET_RX], chain);
 }
 
 /* As much of the frame as fits behind `skip` bytes. */

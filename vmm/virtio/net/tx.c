@@ -76,7 +76,7 @@ void virtio_net_serve_tx(struct virtio_net *net)
 	if (got < 0)
 		virtio_broken(&net->virtio);
 	/* A guest that is as fast as we are must not have the loop for itself. */
-	else if (got > 0 || (!net->tx_waits && virtq_ask_notify(vq, true)))
+	else if (got > 0)
 		virtio_net_serve_later(net, VIRTIO_NET_TX);
 	virtio_tell(&net->virtio, VIRTIO_NET_TX);
 }

@@ -4,6 +4,7 @@
 #include "base/test.h"
 #include "vmm/dev/fake_host.h"
 #include "vmm/firmware/acpi/tables.h"
+#include "vmm/net/fake_netdev.h"
 
 struct bench {
 	struct guest_mem mem;
@@ -38,7 +39,7 @@ static void power(void *ctx, enum power_event event, int status)
 	((struct bench *)ctx)->power = event;
 }
 
-static void begin(void)
+static void begin_with(const struct board_net *net, u32 net_count)
 {
 	memset(&b, 0, sizeof(b));
 	fake_host_init(&b.host);
@@ -49,12 +50,19 @@ static void begin(void)
 				     .mem = &b.mem,
 				     .host = &b.host.host,
 				     .cpu_count = 1,
+				     .net = net,
+				     .net_count = net_count,
 				     .set_irq = set_irq,
 				     .send_msi = send_msi,
 				     .power = power,
 				     .ctx = &b,
 			     }),
 		 0);
+}
+
+static void begin(void)
+{
+	begin_with(NULL, 0);
 }
 
 static void end(void)
@@ -122,6 +130,24 @@ TEST(the_functions_of_q35_1_are_these)
 	}
 	check_eq(found, ARRAY_SIZE(listing));
 	end();
+}
+
+TEST(a_network_card_is_in_the_slot_behind_the_disks)
+{
+	struct fake_netdev netdev;
+	const struct board_net net = {
+		.netdev = &netdev.netdev,
+		.mac = {0x52, 0x54, 0, 0x12, 0x34, 0x56},
+	};
+
+	fake_netdev_init(&netdev);
+	begin_with(&net, 1);
+	check_eq(config(2, 0), 0x10411af4);
+	check_eq(config(2, 0x2c), 0x10411af4);
+	check_eq(config(2, 8) >> 8, 0x020000);
+	check_eq(config(3, 0), UINT32_MAX);
+	end();
+	check(!netdev.netdev.user.receive);
 }
 
 TEST(the_address_port_reads_back_and_has_bytes_of_others)

@@ -66,7 +66,8 @@ static void open_usual_net(struct devices *devices, struct loop *loop)
 {
 	struct fault fault = {};
 
-	if (!open_net(devices, "user", loop, &fault))
+	devices->net_is_usual = !open_net(devices, "user", loop, &fault);
+	if (devices->net_is_usual)
 		return;
 	fault_print(&fault, "keel: the machine has no network");
 	if (devices->net_count)
@@ -158,12 +159,24 @@ int devices_open(struct devices *devices, const struct device_words *words,
 	return err;
 }
 
-int devices_start(struct devices *devices, struct fault *fault)
+/* One that nobody asked for has no link then: the machine knows its card. */
+static int settle_nets(struct devices *devices, struct fault *fault)
 {
 	int err = 0;
 
 	for (u32 i = 0; !err && i < devices->net_count; i++)
 		err = netdev_settle(devices->net[i].netdev, fault);
+	if (!err || !devices->net_is_usual)
+		return err;
+	fault_print(fault, "keel: the machine has no network");
+	fault_clear(fault);
+	return 0;
+}
+
+int devices_start(struct devices *devices, struct fault *fault)
+{
+	int err = settle_nets(devices, fault);
+
 	for (u32 i = 0; !err && i < devices->port_count; i++)
 		err = backend_start(devices->backend[i], fault);
 	for (u32 i = 0; err && i < devices->port_count; i++)

@@ -25,6 +25,7 @@ struct devices {
 	u32 disk_count;
 	struct board_net net[Q35_NET_MAX];
 	u32 net_count;
+	bool net_is_usual; /* nobody asked for it */
 	/* The first port is the console. */
 	struct backend *backend[CONSOLE_PORT_MAX];
 	struct console_port_setup port[CONSOLE_PORT_MAX];

@@ -6,6 +6,9 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -86,6 +89,24 @@ static int open_pid(struct child *child)
 	return child->pid_fd < 0 ? trace_err(-errno) : 0;
 }
 
+int child_find(const char *name, char *ret_path, size_t size)
+{
+	const char *at = getenv("PATH");
+
+	while (at && *at) {
+		size_t length = strcspn(at, ":");
+		int n = snprintf(ret_path, size, "%.*s/%s", (int)length, at,
+				 name);
+
+		if (n < 0 || (size_t)n >= size)
+			return trace_err(-ENAMETOOLONG);
+		if (!access(ret_path, X_OK))
+			return 0;
+		at += length + (at[length] == ':');
+	}
+	return trace_err(-ENOENT);
+}
+
 int child_start(struct child *child, const char *const argv[], int fd)
 {
 	auto_close int write_end = -1;
@@ -108,13 +129,18 @@ int child_start(struct child *child, const char *const argv[], int fd)
 	return err;
 }
 
+/* By its descriptor: a jail lets no process be signalled by number.
+ * needs: io: pidfd_send_signal? */
 void child_kill(struct child *child)
 {
-	if (child->pid > 0)
-		/* Not reaped, so the number is still its own. */
-		(void)kill(child->pid, SIGKILL);
+	if (child->pid > 0 && child->pid_fd >= 0)
+		(void)syscall(SYS_pidfd_send_signal, child->pid_fd, SIGKILL,
+			      NULL, 0); /* it may have ended */
+	else if (child->pid > 0)
+		(void)kill(child->pid, SIGKILL); /* it was not reaped */
 }
 
+/* needs: io: wait4 */
 int child_reap(struct child *child)
 {
 	int status = 0;

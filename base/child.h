@@ -24,18 +24,19 @@ struct child {
 };
 
 /* argv[0] is looked for in PATH, argv ends with NULL; `fd` stays the caller's.
- * -ENOENT when there is no such program, -EACCES, -EAGAIN, -EMFILE, -ENOMEM.
- * needs: clone3 execve openat dup2 fcntl close close_range setpgid pipe2 pidfd_open
- * rt_sigprocmask rt_sigaction exit_group */
+ * -ENOENT when there is no such program, -EACCES, -EAGAIN, -EMFILE, -ENOMEM. */
 must_check int child_start(struct child *child, const char *const argv[],
 			   int fd);
 
-/* SIGKILL. Nothing if there is none.  needs: kill */
+/* Where in PATH a program is. -ENOENT: nowhere; -ENAMETOOLONG. */
+must_check int child_find(const char *name, char *ret_path, size_t size);
+
+/* SIGKILL. Nothing if there is none. */
 void child_kill(struct child *child);
 
 /*
  * Waits for its end and closes what is open: at once when pid_fd is readable.
- * The status as of wait(2), 0 if there is none.  needs: wait4
+ * The status as of wait(2), 0 if there is none.
  */
 int child_reap(struct child *child);
 

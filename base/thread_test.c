@@ -135,6 +135,10 @@ TEST(a_reader_sees_nothing_half_written)
 	thread_join(&thread);
 	check_eq(both.torn, 0);
 	rwlock_release(&both.lock);
+}
+
+/* ---- what is asked before a thread begins ---- */
+
 static bool has_run;
 
 static void note_run(void *ctx)

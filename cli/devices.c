@@ -147,16 +147,22 @@ static int open_ports(struct devices *devices, const struct device_words *words,
 
 /* ---- all ---- */
 
-int devices_open(struct devices *devices, const struct device_words *words,
-		 const struct backend_config *config, struct fault *fault)
+int devices_create(struct devices *devices, const struct device_words *words,
+		   const struct backend_config *config, struct fault *fault)
 {
-	int err = open_disks(devices, words, config->loop, fault);
+	int err = open_ports(devices, words, config, fault);
 
 	if (!err)
-		err = open_ports(devices, words, config, fault);
-	if (!err)
 		err = open_nets(devices, words, config->loop, fault);
+	for (u32 i = 0; !err && words->jail && i < devices->net_count; i++)
+		err = netdev_jail(devices->net[i].netdev, fault);
 	return err;
+}
+
+int devices_open(struct devices *devices, const struct device_words *words,
+		 struct loop *loop, struct fault *fault)
+{
+	return open_disks(devices, words, loop, fault);
 }
 
 /* One that nobody asked for has no link then: the machine knows its card. */

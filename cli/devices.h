@@ -15,6 +15,7 @@
 struct device_words {
 	const struct opt_strings *disk, *net, *port;
 	const char *console; /* "none": no virtio console but for ports */
+	bool jail;	     /* the process will be closed */
 	bool temporary;	     /* every disk */
 	bool usual_net; /* without a word about it, a user network if it can be */
 };
@@ -34,12 +35,18 @@ struct devices {
 };
 
 /*
- * Opens the disks and begins what is behind network cards. The fault names what
- * is wrong; devices_release in any case. `config` is of backends.
+ * In this order, each after the last one's success; devices_release in any
+ * case. The fault names what is wrong. `config` is of backends.
+ *
+ * Begins what is behind network cards: programs, which the jail would forbid.
  */
+must_check int devices_create(struct devices *devices,
+			      const struct device_words *words,
+			      const struct backend_config *config,
+			      struct fault *fault);
+/* Opens the disks, whose threads begin in the jail where there is one. */
 must_check int devices_open(struct devices *devices,
-			    const struct device_words *words,
-			    const struct backend_config *config,
+			    const struct device_words *words, struct loop *loop,
 			    struct fault *fault);
 /* Waits until networks work; opens the ports' files. */
 must_check int devices_start(struct devices *devices, struct fault *fault);

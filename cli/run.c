@@ -390,20 +390,32 @@ static int check_machine(const struct run *run, struct fault *fault)
 	return trace_err(-EINVAL);
 }
 
-static int open_devices(struct run *run, struct fault *fault)
+static struct device_words device_words(const struct run_options *o)
 {
-	const struct run_options *o = &run->options;
-	const struct device_words words = {
+	return (struct device_words){
 		.disk = &o->disk,
 		.net = &o->net,
 		.port = &o->port,
 		.console = o->console,
 		.temporary = o->temporary,
+		.jail = o->jail != JAIL_OFF,
 		.usual_net = !o->kernel,
 	};
+}
+
+static int make_devices(struct run *run, struct fault *fault)
+{
+	const struct device_words words = device_words(&run->options);
 	const struct backend_config config = backend_config(run);
 
-	return devices_open(&run->devices, &words, &config, fault);
+	return devices_create(&run->devices, &words, &config, fault);
+}
+
+static int open_disks(struct run *run, struct fault *fault)
+{
+	const struct device_words words = device_words(&run->options);
+
+	return devices_open(&run->devices, &words, run->loop, fault);
 }
 
 static int open_engine(struct run *run, struct fault *fault)
@@ -425,7 +437,7 @@ static int open_engine(struct run *run, struct fault *fault)
 			   sizeof(run->engine_reason), fault);
 }
 
-/* Everything is open but the outputs; there is one thread. */
+/* Everything is open but the disks and outputs; there is one thread. */
 static int make_jail(struct run *run, struct fault *fault)
 {
 	const struct jail_config config = {
@@ -557,11 +569,13 @@ static int run_machine(struct run *run, struct fault *fault)
 	if (!err)
 		err = open_kernel(run, fault);
 	if (!err)
-		err = open_devices(run, fault);
+		err = make_devices(run, fault);
 	if (!err)
 		err = open_engine(run, fault);
 	if (!err)
 		err = make_jail(run, fault);
+	if (!err)
+		err = open_disks(run, fault);
 	if (!err)
 		err = make_machine(run, fault);
 	if (!err)

@@ -60,7 +60,7 @@ static u32 *entry_find(struct code_map *map, u64 host_page)
 	return region ? &region[host_page >> 12 & (REGION_PAGES - 1)] : NULL;
 }
 
-/* NULL: no memory. needs: vcpu: mmap mprotect:not=PROT_EXEC munmap? brk? */
+/* NULL: no memory. */
 static u32 *entry_make(struct code_map *map, u64 host_page)
 {
 	u32 **region, *made;

@@ -123,27 +123,27 @@ static int put_acpi(struct pc *pc)
 		.dev_count = pc->board.dev_count,
 		.gpa = ACPI_TABLES_GPA,
 	};
-	size_t size;
-	int err = acpi_build(&config, data, ACPI_TABLES_BYTES_MAX, &size);
+	struct acpi_layout layout;
+	int err = acpi_build(&config, data, ACPI_TABLES_BYTES_MAX, &layout);
 
 	if (!err)
-		guest_mem_tell_written(&pc->mem, ACPI_TABLES_GPA, size);
+		guest_mem_tell_written(&pc->mem, ACPI_TABLES_GPA, layout.size);
 	return err;
 }
 
-static void build_board(struct pc *pc)
+static int build_board(struct pc *pc)
 {
 	pc->serial.ops = &serial_ops;
 	dev_host_init(&pc->host, pc->loop);
-	board_build(&pc->board, &(struct board_config){
-					.mem = &pc->mem,
-					.host = &pc->host,
-					.serial = &pc->serial,
-					.cpu_count = 1,
-					.set_irq = set_irq,
-					.power = on_power,
-					.ctx = pc,
-				});
+	return board_build(&pc->board, &(struct board_config){
+					       .mem = &pc->mem,
+					       .host = &pc->host,
+					       .serial = &pc->serial,
+					       .cpu_count = 1,
+					       .set_irq = set_irq,
+					       .power = on_power,
+					       .ctx = pc,
+				       });
 }
 
 int pc_init(struct pc *pc, struct engine *const engine[PC_ENGINES],
@@ -165,8 +165,9 @@ int pc_init(struct pc *pc, struct engine *const engine[PC_ENGINES],
 	err = create_vm(pc, fault);
 	if (err)
 		return err;
-	build_board(pc);
-	err = boot_load(boot, &pc->mem, &entry, fault);
+	err = build_board(pc);
+	if (!err)
+		err = boot_load(boot, &pc->mem, &entry, fault);
 	if (err)
 		return err;
 	err = put_acpi(pc);

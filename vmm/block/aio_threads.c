@@ -31,7 +31,7 @@ static struct aio_threads *threads_of(struct aio *aio)
 	return container_of(aio, struct aio_threads, aio);
 }
 
-/* needs: preadv pwritev */
+/* needs: worker: preadv? pwritev? */
 static s64 run_op(const struct aio_op *op)
 {
 	ssize_t n;
@@ -143,7 +143,6 @@ static const struct aio_class threads_class = {
 	.free = threads_free,
 };
 
-/* needs: clone3 futex */
 int aio_threads_create(int event_fd, struct aio **ret_aio)
 {
 	struct aio_threads *t = calloc(1, sizeof(*t));

@@ -426,7 +426,7 @@ static void on_event(struct loop_watch *watch, u32 events)
 	block_unplug(b);
 }
 
-/* needs: poll */
+/* needs: io: poll? */
 void block_drain(struct block *block)
 {
 	struct pollfd fd = {.fd = block->event_fd, .events = POLLIN};

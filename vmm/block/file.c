@@ -51,7 +51,7 @@ u64 block_file_end(const struct block_file *file)
 	return __atomic_load_n(&file->size_bytes, __ATOMIC_RELAXED);
 }
 
-/* Kind and end of what is open. needs: fstat ioctl */
+/* Kind and end of what is open. */
 static int learn(struct block_file *file)
 {
 	struct stat st;
@@ -75,7 +75,7 @@ static int learn(struct block_file *file)
 /* A device, a socket or a pipe may wait for somebody when it is opened. */
 #define OPEN_FLAGS (O_NONBLOCK | O_NOCTTY)
 
-/* What O_DIRECT asks of offsets, sizes and memory. needs: statx */
+/* What O_DIRECT asks of offsets, sizes and memory. */
 static u32 direct_align(const struct block_file *file)
 {
 	struct statx st;
@@ -90,7 +90,6 @@ static u32 direct_align(const struct block_file *file)
 		       : DIRECT_ALIGN_BYTES;
 }
 
-/* needs: openat */
 static int open_path(struct block_file *file, const char *path, u32 flags,
 		     struct fault *fault)
 {
@@ -154,7 +153,6 @@ int block_file_open(struct block_file *file, const char *path, u32 flags,
 	return err;
 }
 
-/* needs: openat */
 int block_file_open_nameless(struct block_file *file, const char *folder,
 			     struct fault *fault)
 {
@@ -189,7 +187,8 @@ void block_file_close(struct block_file *file)
 
 /* ---- reading and writing ---- */
 
-/* needs: pread64 */
+/* needs: worker: pread64 */
+/* needs: io: pread64? */
 static int read_some(struct block_file *file, u64 offset, u8 *data, u64 size)
 {
 	while (size) {
@@ -211,7 +210,8 @@ static int read_some(struct block_file *file, u64 offset, u8 *data, u64 size)
 	return 0;
 }
 
-/* needs: pwrite64 */
+/* needs: worker: pwrite64 */
+/* needs: io: pwrite64? */
 static int write_some(struct block_file *file, u64 offset, const u8 *data,
 		      u64 size)
 {
@@ -335,7 +335,7 @@ int block_file_write(struct block_file *file, u64 offset_bytes,
 
 /* ---- space ---- */
 
-/* needs: fallocate */
+/* needs: worker: fallocate? */
 static int allocate(struct block_file *file, int mode, u64 offset, u64 size)
 {
 	int rc;
@@ -414,7 +414,7 @@ int block_file_reserve(struct block_file *file, u64 offset_bytes, u64 size_bytes
 	return is_unsupported(err) ? -EOPNOTSUPP : err;
 }
 
-/* needs: fdatasync */
+/* needs: io worker: fdatasync */
 int block_file_sync(struct block_file *file)
 {
 	if (file->sync_ignored)
@@ -422,7 +422,7 @@ int block_file_sync(struct block_file *file)
 	return fdatasync(file->fd) ? trace_err(-errno) : 0;
 }
 
-/* needs: ftruncate */
+/* needs: io worker: ftruncate? */
 int block_file_truncate(struct block_file *file, u64 size_bytes)
 {
 	if (file->is_device || size_bytes > BLOCK_OFFSET_MAX)
@@ -433,7 +433,7 @@ int block_file_truncate(struct block_file *file, u64 size_bytes)
 	return 0;
 }
 
-/* needs: lseek */
+/* needs: worker: lseek? */
 int block_file_extent(struct block_file *file, u64 offset_bytes, bool *ret_hole,
 		      u64 *ret_size)
 {
@@ -459,7 +459,6 @@ int block_file_extent(struct block_file *file, u64 offset_bytes, bool *ret_hole,
 	return 0;
 }
 
-/* needs: fstat */
 int block_file_used(struct block_file *file, u64 *ret_bytes)
 {
 	struct stat st;

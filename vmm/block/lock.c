@@ -68,7 +68,6 @@ static int find_rival(int fd, bool write)
 	return taken;
 }
 
-/* needs: fcntl */
 int block_lock(int fd, bool write, const char *name, struct fault *fault)
 {
 	int err = take_all(fd, write), rival;

@@ -19,7 +19,6 @@
 #include "vmm/jail/landlock.h"
 #include "vmm/jail/policy.h"
 
-#define ARENAS_MAX	  8
 #define BY_SECCOMP	  1 /* SYS_SECCOMP of <asm-generic/siginfo.h> */
 #define NOBODY		  65534u
 #define MISSING_BYTES_MAX 96
@@ -167,6 +166,17 @@ static bool unshare_all(struct jail *jail)
 	return true;
 }
 
+/*
+ * Else malloc looks for files: in /sys, to count the processors for a ninth
+ * thread; in /proc, before it gives back what another arena has no use for. One
+ * grows and shrinks by brk, and by what large blocks are.
+ * needs: all: brk? mmap:not=PROT_EXEC? munmap?
+ */
+static void one_arena(void)
+{
+	(void)mallopt(M_ARENA_MAX, 1);
+}
+
 void jail_separate(struct jail *jail)
 {
 	bool root = !geteuid();
@@ -187,8 +197,7 @@ void jail_separate(struct jail *jail)
 			root = false;
 	}
 	jail->drop_user = root;
-	/* Else malloc would count the processors for its ninth thread: in /sys. */
-	(void)mallopt(M_ARENA_MAX, ARENAS_MAX);
+	one_arena();
 	if (jail->own_mounts &&
 	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) {
 		jail->own_mounts = false;

@@ -23,6 +23,11 @@ int netdev_settle(struct netdev *netdev, struct fault *fault)
 	return netdev->ops->settle(netdev, fault);
 }
 
+int netdev_jail(struct netdev *netdev, struct fault *fault)
+{
+	return netdev->ops->jail ? netdev->ops->jail(netdev, fault) : 0;
+}
+
 bool netdev_send(struct netdev *netdev, const struct iovec *iov, u32 count)
 {
 	size_t size = size_of(iov, count);

@@ -32,6 +32,7 @@ struct netdev;
 struct netdev_ops {
 	int (*start)(struct netdev *netdev, struct fault *fault);
 	int (*settle)(struct netdev *netdev, struct fault *fault);
+	int (*jail)(struct netdev *netdev, struct fault *fault); /* or NULL */
 	bool (*send)(struct netdev *netdev, const struct iovec *iov, u32 count);
 	void (*receive_wanted)(struct netdev *netdev);
 	void (*close)(struct netdev *netdev);
@@ -74,6 +75,13 @@ struct netdev {
 #define NETDEV_SETTLE_NS ((u64)10000000000)
 must_check int netdev_start(struct netdev *netdev, struct fault *fault);
 must_check int netdev_settle(struct netdev *netdev, struct fault *fault);
+
+/*
+ * Once it is started: this process is about to be closed (vmm/jail), has one
+ * thread, and will neither open a path nor start a program again. What is behind
+ * makes what it needs for going on after a failure. -errno: it cannot.
+ */
+must_check int netdev_jail(struct netdev *netdev, struct fault *fault);
 
 /*
  * The whole frame, or false: try again when writable() is called. Frames that

@@ -59,7 +59,7 @@ static bool refuse(struct netstream *s)
 
 /*
  * An error that is not "later" loses the frame; the loop hears of a peer that
- * has gone.  needs: sendmsg
+ * has gone.  needs: io: sendmsg?
  */
 bool netstream_send(struct netdev *netdev, const struct iovec *iov, u32 count)
 {
@@ -87,7 +87,7 @@ bool netstream_send(struct netdev *netdev, const struct iovec *iov, u32 count)
 	return true;
 }
 
-/* needs: sendto */
+/* needs: io: sendto? */
 static void send_rest(struct netstream *s)
 {
 	ssize_t n = send(s->fd, s->rest + s->rest_start,
@@ -152,7 +152,7 @@ static int hand_on_all(struct netstream *s)
 }
 
 /* 1: there may be more. 0: not now. -errno: the stream has ended.
- * needs: recvfrom */
+ * needs: io: recvfrom? */
 static int read_some(struct netstream *s)
 {
 	u32 space;

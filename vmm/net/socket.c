@@ -16,6 +16,7 @@ struct net_socket {
 	struct netstream stream;
 	struct sockaddr_un address;
 	struct retry retry;
+	bool jailed; /* no path leads to the other side any more */
 };
 
 static struct net_socket *socket_of(struct netdev *netdev)
@@ -23,7 +24,7 @@ static struct net_socket *socket_of(struct netdev *netdev)
 	return container_of(netstream_of(netdev), struct net_socket, stream);
 }
 
-/* A full backlog (-EAGAIN) is not waited for.  needs: socket connect close */
+/* A full backlog (-EAGAIN) is not waited for. */
 static int join(struct net_socket *s)
 {
 	auto_close int fd =
@@ -48,7 +49,8 @@ static void on_lost(struct netstream *stream, int err)
 
 	(void)err;
 	netstream_shut(stream);
-	retry_ended(&s->retry, clock_now_ns());
+	if (!s->jailed)
+		retry_ended(&s->retry, clock_now_ns());
 }
 
 static void retry_due(struct loop_timer *timer)
@@ -80,6 +82,13 @@ static int socket_settle(struct netdev *netdev, struct fault *fault)
 	return 0;
 }
 
+static int socket_jail(struct netdev *netdev, struct fault *fault)
+{
+	(void)fault;
+	socket_of(netdev)->jailed = true;
+	return 0;
+}
+
 static void socket_close(struct netdev *netdev)
 {
 	struct net_socket *s = socket_of(netdev);
@@ -92,6 +101,7 @@ static void socket_close(struct netdev *netdev)
 static const struct netdev_ops socket_ops = {
 	.start = socket_start,
 	.settle = socket_settle,
+	.jail = socket_jail,
 	.send = netstream_send,
 	.receive_wanted = netstream_receive_wanted,
 	.close = socket_close,

@@ -3,6 +3,7 @@
 #include "vmm/net/user.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include "base/child.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "vmm/jail/launcher.h"
 #include "vmm/net/net_filter.h"
 #include "vmm/net/netstream.h"
 #include "vmm/net/passt.h"
@@ -29,6 +31,10 @@ struct net_user {
 	u8 *copy; /* owned: a restricted guest's frame; NULL: it is not */
 	struct passt_args args;
 	struct child child;
+	/* In jail it is started again by one; NULL: by us. */
+	struct launcher *launcher; /* owned */
+	struct loop_watch launcher_watch;
+	bool launched; /* by the launcher, and not known to have ended */
 	struct loop_watch ended_watch, words_watch;
 	bool watched, words_watched;
 	struct passt_words words;
@@ -43,7 +49,7 @@ static struct net_user *user_of(struct netdev *netdev)
 
 /* ---- what it says, and its end ---- */
 
-/* needs: read */
+/* needs: io: read */
 static void read_words(struct net_user *user)
 {
 	char data[512];
@@ -88,9 +94,21 @@ static void say_status(struct net_user *user, int status)
 			 WEXITSTATUS(status));
 }
 
-/* It is gone, or is made to; nothing of it stays. */
+static void stop_launched(struct net_user *user)
+{
+	/* It fails when there is nothing to stop any more. */
+	int err = user->launched ? launcher_stop(user->launcher, 0) : 0;
+
+	(void)err;
+}
+
+/*
+ * It is gone, or is made to; nothing of it stays. The launcher tells of the end
+ * of what it has started.
+ */
 static void end_child(struct net_user *user)
 {
+	stop_launched(user);
 	child_kill(&user->child);
 	if (user->child.err_fd >= 0)
 		read_words(user);
@@ -99,18 +117,45 @@ static void end_child(struct net_user *user)
 	netstream_shut(&user->stream);
 }
 
-static void on_ended(struct loop_watch *watch, u32 events)
+static void say_ended(struct net_user *user)
 {
-	struct net_user *user = watch->ctx;
 	u64 now_ns = clock_now_ns();
 
-	(void)events;
-	end_child(user);
 	retry_ended(&user->retry, now_ns);
 	if (log_limit_pass(&user->log_limit, now_ns))
 		log_at(LOG_WARN, "net",
 		       "passt has ended and is started again: %s",
 		       user->words.said);
+}
+
+static void on_ended(struct loop_watch *watch, u32 events)
+{
+	struct net_user *user = watch->ctx;
+
+	(void)events;
+	end_child(user);
+	say_ended(user);
+}
+
+/* needs: io: read */
+static void on_launcher(struct loop_watch *watch, u32 events)
+{
+	struct net_user *user = watch->ctx;
+	int status, err;
+	u32 program;
+
+	(void)events;
+	while (!(err = launcher_ended(user->launcher, &program, &status))) {
+		user->launched = false;
+		say_status(user, status);
+		netstream_shut(&user->stream);
+		say_ended(user);
+	}
+	if (err == -EAGAIN)
+		return;
+	/* The launcher itself: the link stays down. */
+	loop_watch_del(user->loop, watch);
+	retry_stop(&user->retry);
 }
 
 /* The rest is done when the kernel tells of its end. */
@@ -120,6 +165,7 @@ static void on_lost(struct netstream *stream, int err)
 
 	(void)err;
 	child_kill(&user->child);
+	stop_launched(user);
 	netstream_shut(stream);
 }
 
@@ -167,7 +213,29 @@ static void ask_for_gateway(struct net_user *user)
 	assert(sent); /* the socket is new */
 }
 
-/* needs: socketpair setsockopt close */
+/* In jail. needs: io: write recvmsg? setsockopt? close */
+static int relaunch(struct net_user *user)
+{
+	const int size = SOCKET_BYTES;
+	int fd, err;
+
+	user->words = (struct passt_words){};
+	retry_began(&user->retry, clock_now_ns());
+	err = launcher_start(user->launcher, 0, &fd);
+	if (err)
+		return err;
+	user->launched = true;
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	err = netstream_open(&user->stream, fd, true);
+	if (err) {
+		fd_close(&fd);
+		stop_launched(user); /* we are told when it has ended */
+		return 0;
+	}
+	ask_for_gateway(user);
+	return 0;
+}
+
 static int launch(struct net_user *user)
 {
 	auto_close int ours = -1, theirs = -1;
@@ -200,7 +268,7 @@ static void retry_due(struct loop_timer *timer)
 {
 	struct net_user *user = timer->ctx;
 
-	if (launch(user))
+	if (user->launcher ? relaunch(user) : launch(user))
 		retry_ended(&user->retry, clock_now_ns());
 }
 
@@ -221,7 +289,7 @@ static int user_start(struct netdev *netdev, struct fault *fault)
 	return err;
 }
 
-/* What the loop would do, for one that does not run yet.  needs: poll */
+/* What the loop would do, for one that does not run yet. */
 static int user_settle(struct netdev *netdev, struct fault *fault)
 {
 	struct net_user *user = user_of(netdev);
@@ -243,6 +311,25 @@ static int user_settle(struct netdev *netdev, struct fault *fault)
 	end_child(user);
 	fault_set(fault, FAULT_UNSUPPORTED, 0, "%s", user->words.said);
 	return fault_wrap(fault, -EIO, "--net user: passt does not start");
+}
+
+static int user_jail(struct netdev *netdev, struct fault *fault)
+{
+	struct net_user *user = user_of(netdev);
+	char path[PATH_MAX];
+	const struct launcher_program program = {
+		.path = path,
+		.argv = user->args.argv,
+	};
+	int err = child_find(user->args.argv[0], path, sizeof(path));
+
+	if (!err)
+		err = launcher_create(&program, 1, &user->launcher, fault);
+	if (err)
+		return fault_wrap(fault, err, "--net user");
+	user->launcher_watch = (struct loop_watch){launcher_fd(user->launcher),
+						   EPOLLIN, on_launcher, user};
+	return loop_watch_add(user->loop, &user->launcher_watch);
 }
 
 /*
@@ -281,6 +368,9 @@ static void user_close(struct netdev *netdev)
 	retry_stop(&user->retry);
 	end_child(user);
 	netstream_release(&user->stream);
+	if (user->launcher)
+		loop_watch_del(user->loop, &user->launcher_watch);
+	launcher_free(user->launcher);
 	free(user->copy);
 	free(user);
 }
@@ -288,6 +378,7 @@ static void user_close(struct netdev *netdev)
 static const struct netdev_ops user_ops = {
 	.start = user_start,
 	.settle = user_settle,
+	.jail = user_jail,
 	.send = user_send,
 	.receive_wanted = netstream_receive_wanted,
 	.close = user_close,

@@ -79,9 +79,9 @@ void virtq_reset(struct virtq *vq);
 must_check int virtq_enable(struct virtq *vq, bool event_idx);
 
 /*
- * 1: a chain. 0: none waits, and the driver will notify of the next. -EINVAL: the driver broke the rules, or the chain
- * has more than iov_max parts, or more bytes than 4 GiB. Parts of no bytes are
- * left out.
+ * 1: a chain. 0: none waits, and the driver will notify of the next. -EINVAL:
+ * the driver broke the rules, or the chain has more than iov_max parts, or more
+ * bytes than 4 GiB. Parts of no bytes are left out.
  */
 must_check int virtq_pop(struct virtq *vq, struct virtq_chain *chain);
 /* Puts back the chain popped last, which must not have been pushed. */

@@ -32,7 +32,7 @@ static void wait_for_budget(struct virtio_rng *rng)
 			      RNG_REQUEST_BYTES * NS_PER_S / RNG_RATE_BYTES + 1);
 }
 
-/* needs: getrandom */
+/* needs: io: getrandom? */
 static u32 fill(const struct virtq_chain *chain)
 {
 	u8 data[RNG_REQUEST_BYTES];

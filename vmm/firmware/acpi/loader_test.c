@@ -110,7 +110,8 @@ TEST(the_script_makes_tables_that_are_right_where_they_lie)
 		check(at < layout.size);
 		check_eq(sum(tables + at, get32(tables + at + 4)), 0);
 		if (!memcmp(tables + at, "FACP", 4))
-			check_mem_eq(tables + get32(tables + at + 40) - TABLES_AT,
-				     "DSDT", 4);
+			check_mem_eq(
+				tables + (get32(tables + at + 40) - TABLES_AT),
+				"DSDT", 4);
 	}
 }

@@ -489,6 +489,27 @@ static int make_machine(struct run *run, struct fault *fault)
 	return machine_create(&config, &run->machine, fault);
 }
 
+/* In one line, for who has typed the name of a disk. */
+static void say_how_to_reach(const struct run *run)
+{
+	const struct run_options *o = &run->options;
+	const char *net = run->devices.net_is_usual
+				  ? ", a user network (guest 10.0.2.15, this "
+				    "host 10.0.2.2)"
+				  : "";
+
+	if (o->kernel)
+		return;
+	if (!strcmp(o->serial, "stdio"))
+		fprintf(stderr,
+			"keel: q35 with the serial port here (Ctrl-A h: "
+			"keys)%s\n",
+			net);
+	else
+		fprintf(stderr, "keel: q35 with the serial port on %s%s\n",
+			o->serial, net);
+}
+
 /* The last steps that can fail, and the only ones with traces outside. */
 static int start(struct run *run, struct fault *fault)
 {
@@ -500,6 +521,7 @@ static int start(struct run *run, struct fault *fault)
 		err = backend_start(run->serial, fault);
 	if (!err) {
 		fprintf(stderr, "keel: %s\n", run->engine_reason);
+		say_how_to_reach(run);
 		err = machine_start(run->machine, fault);
 	}
 	if (err) {

@@ -123,7 +123,8 @@ size_t fault_format(const struct fault *f, char *text, size_t size)
 		if (i)
 			used = append(text, size, used, ": ");
 	}
-	if (f->err) {
+	/* "Invalid argument" adds nothing to a sentence that says what is. */
+	if (f->err && f->err != -EINVAL) {
 		used = append(text, size, used, ": ");
 		used = append(text, size, used, strerror(-f->err));
 	}

@@ -659,7 +659,6 @@ int run_main(int argc, char *argv[], struct terminal *terminal, int *ret_signal)
 	*ret_signal = 0;
 	if (opt_parse(&run_command, argc, argv, &run.options, &operands, &fault) ||
 	    add_operands(&run.options, &operands, &fault)) {
-		fault.err = 0; /* "Invalid argument" adds nothing */
 		fault_print(&fault, "keel");
 		return EXIT_USAGE;
 	}

@@ -100,18 +100,24 @@ static void bar_map(struct pci_bus *bus, struct pci_bar *bar, u64 address)
 		bus_remove(window, bar->region[--i]);
 }
 
-/* After the command register or a BAR was written. */
-static void remap(struct pci_dev *pci)
+/* pci_bus.lock is held, or no vCPU runs. */
+static void remap_locked(struct pci_dev *pci)
 {
 	struct pci_bus *bus = pci->bus;
 
-	rwlock_write(&bus->lock);
 	for (u32 i = 0; i < PCI_BAR_COUNT; i++)
 		bar_unmap(bus, &pci->bar[i]);
 	for (u32 i = 0; i < PCI_BAR_COUNT; i++)
 		if (pci->bar[i].size && bar_decoded(pci, i))
 			bar_map(bus, &pci->bar[i], bar_address(pci, i));
-	rwlock_unlock(&bus->lock);
+}
+
+/* After the command register or a BAR was written. */
+static void remap(struct pci_dev *pci)
+{
+	rwlock_write(&pci->bus->lock);
+	remap_locked(pci);
+	rwlock_unlock(&pci->bus->lock);
 }
 
 void pci_add_bar(struct pci_dev *pci, u32 index, u64 size, u32 flags)
@@ -457,14 +463,14 @@ void pci_dev_reset(struct pci_dev *pci)
 	msix->pending = 0;
 	if (!pci->bus)
 		return;
-	remap(pci);
+	remap_locked(pci);
 	pci_set_intx(pci, false);
 }
 
 /* What cannot be written was the same in the machine that saved it. */
 int pci_dev_restored(struct pci_dev *pci)
 {
-	remap(pci);
+	remap_locked(pci);
 	drive_intx(pci);
 	return 0;
 }

@@ -192,7 +192,8 @@ u32 pci_pirq_of(u32 slot);
 
 u64 pci_get(const struct pci_dev *pci, u32 offset, u32 size);
 
-/* For dev_class. */
+/* For dev_class, while no vCPU runs: the device's lock, which is held, comes after
+ * that of the bus. */
 void pci_dev_reset(struct pci_dev *pci);
 int pci_dev_restored(struct pci_dev *pci);
 

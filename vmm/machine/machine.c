@@ -165,8 +165,13 @@ static int describe_to_bios(struct machine *m)
 	struct acpi_config config;
 
 	describe_acpi(m, apic_id, &config);
-	return bios_describe(m->config.bios, &m->board.fw_cfg, &m->mem, &config,
-			     BOARD_COM1_PORT);
+	return bios_describe(m->config.bios, &m->board.fw_cfg,
+			     &(struct bios_machine){
+				     .version = Q35_VERSION,
+				     .mem = &m->mem,
+				     .acpi = &config,
+				     .serial_port = BOARD_COM1_PORT,
+			     });
 }
 
 /* Kernel and tables into memory, the first CPU to its entry point. */

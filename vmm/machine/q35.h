@@ -15,6 +15,8 @@
 #include "vmm/virtio/pci/virtio_pci.h"
 #include "vmm/virtio/rng/rng.h"
 
+#define Q35_VERSION "q35-1" /* what `q35` stands for */
+
 #define Q35_DISK_MAX 16
 #define Q35_NET_MAX  8
 #define Q35_CARD_MAX (2 + Q35_DISK_MAX + Q35_NET_MAX) /* in slots 1 to 30 */

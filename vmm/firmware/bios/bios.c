@@ -148,24 +148,44 @@ static int add_acpi(struct bios *bios, struct fw_cfg *cfg,
 	return err;
 }
 
-int bios_describe(struct bios *bios, struct fw_cfg *cfg,
-		  const struct guest_mem *mem, const struct acpi_config *acpi,
-		  u16 serial_port)
+static int add_smbios(struct bios *bios, struct fw_cfg *cfg,
+		      const struct bios_machine *machine)
 {
-	u32 count = fill_e820(bios, mem);
+	struct smbios *smbios = &bios->smbios;
+	int err;
+
+	smbios_build(
+		&(struct smbios_config){.version = machine->version,
+					.cpu_count = machine->acpi->cpu_count,
+					.mem = machine->mem},
+		smbios);
+	err = fw_cfg_add_file(cfg, SMBIOS_TABLES_FILE, smbios->data,
+			      (u32)smbios->size);
+	if (!err)
+		err = fw_cfg_add_file(cfg, SMBIOS_ENTRY_FILE, smbios->entry,
+				      sizeof(smbios->entry));
+	return err;
+}
+
+int bios_describe(struct bios *bios, struct fw_cfg *cfg,
+		  const struct bios_machine *machine)
+{
+	u32 count = fill_e820(bios, machine->mem);
 	int err = fw_cfg_add_file(cfg, "etc/e820", bios->e820,
 				  count * (u32)sizeof(bios->e820[0]));
 
 	if (!err)
-		err = add_acpi(bios, cfg, acpi);
+		err = add_acpi(bios, cfg, machine->acpi);
+	if (!err)
+		err = add_smbios(bios, cfg, machine);
 	/* No prompt for a boot menu, which takes seconds. */
 	bios->show_menu = 0;
 	if (!err)
 		err = fw_cfg_add_file(cfg, "etc/show-boot-menu",
 				      &bios->show_menu, 2);
 	/* Without a screen the BIOS's text goes to the serial port. */
-	bios->serial_port = serial_port;
-	if (!err && serial_port)
+	bios->serial_port = machine->serial_port;
+	if (!err && bios->serial_port)
 		err = fw_cfg_add_file(cfg, "etc/sercon-port",
 				      &bios->serial_port, 2);
 	return err;

@@ -14,6 +14,7 @@
 #include "vmm/firmware/acpi/loader.h"
 #include "vmm/firmware/fw_cfg/fw_cfg.h"
 #include "vmm/firmware/memory_map.h"
+#include "vmm/firmware/smbios/smbios.h"
 #include "vmm/memory/guest_mem.h"
 
 #define BIOS_BYTES_MIN (64 * KiB)
@@ -36,7 +37,18 @@ struct bios {
 	struct bios_e820 e820[BIOS_E820_MAX];
 	u8 acpi[ACPI_TABLES_BYTES_MAX];
 	struct acpi_loader loader;
+	struct smbios smbios;
 	u16 serial_port, show_menu;
+};
+
+/* The machine as firmware is told of it. */
+struct bios_machine {
+	const char *version; /* "q35-1" */
+	const struct guest_mem *mem;
+	/* Of tables at address 0; its apic_id may go afterwards, the devices
+	 * must stay. */
+	const struct acpi_config *acpi;
+	u16 serial_port; /* for the BIOS's own text; 0: none */
 };
 
 /*
@@ -47,13 +59,9 @@ must_check int bios_open(struct bios *bios, const char *path,
 			 struct fault *fault);
 void bios_close(struct bios *bios);
 
-/*
- * Puts its files into fw_cfg. `acpi` is of tables at address 0; its apic_id may
- * go, the devices must stay. -ENOSPC, -ENOBUFS: ours, for want of room.
- */
+/* Puts its files into fw_cfg. -ENOSPC, -ENOBUFS: ours, for want of room. */
 must_check int bios_describe(struct bios *bios, struct fw_cfg *cfg,
-			     const struct guest_mem *mem,
-			     const struct acpi_config *acpi, u16 serial_port);
+			     const struct bios_machine *machine);
 
 /* At each reset: the part below 1 MiB. */
 void bios_load(const struct bios *bios, struct guest_mem *mem);

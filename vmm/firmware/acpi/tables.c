@@ -9,6 +9,7 @@
 #include "vmm/dev/acpi_pm/acpi_pm.h"
 #include "vmm/dev/mc146818/mc146818.h"
 #include "vmm/firmware/acpi/aml.h"
+#include "vmm/firmware/checksum.h"
 
 #define OEM_ID	     "KEEL  "
 #define OEM_TABLE_ID "KEELPC  "
@@ -217,15 +218,6 @@ static void note_table(struct block *b, size_t at)
 	l->table[l->table_count++].length = (u32)(b->size - at);
 }
 
-static u8 sum_to_zero(const u8 *data, size_t size)
-{
-	u8 sum = 0;
-
-	for (size_t i = 0; i < size; i++)
-		sum = (u8)(sum + data[i]);
-	return (u8)-sum;
-}
-
 static struct header header_of(const char *signature, u8 revision)
 {
 	struct header h = {
@@ -253,7 +245,7 @@ static void finish(struct block *b, size_t at)
 	h.length = (u32)(b->size - at);
 	h.checksum = 0;
 	memcpy(b->data + at, &h, sizeof(h));
-	h.checksum = sum_to_zero(b->data + at, h.length);
+	h.checksum = checksum_to_zero(b->data + at, h.length);
 	memcpy(b->data + at, &h, sizeof(h));
 }
 
@@ -464,9 +456,8 @@ static void fill_rsdp(struct block *b, u64 rsdt, u64 xsdt)
 	};
 
 	/* The first checksum covers the part that revision 0 had. */
-	rsdp.checksum =
-		sum_to_zero((const u8 *)&rsdp, offsetof(struct rsdp, length));
-	rsdp.extended_checksum = sum_to_zero((const u8 *)&rsdp, sizeof(rsdp));
+	rsdp.checksum = checksum_to_zero(&rsdp, offsetof(struct rsdp, length));
+	rsdp.extended_checksum = checksum_to_zero(&rsdp, sizeof(rsdp));
 	memcpy(b->data, &rsdp, sizeof(rsdp));
 }
 

@@ -5,6 +5,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "vmm/firmware/checksum.h"
+
 #define VERSION_MAJOR 2
 #define VERSION_MINOR 8
 #define VENDOR	      "Keel"
@@ -267,16 +269,6 @@ static void put_memory(struct writer *w, const struct guest_mem *mem)
 		put_range(w, 1, GUEST_MEM_HIGH_START, high_end);
 }
 
-static u8 sum_to_zero(const void *data, size_t size)
-{
-	const u8 *bytes = data;
-	u8 sum = 0;
-
-	while (size--)
-		sum = (u8)(sum + *bytes++);
-	return (u8)-sum;
-}
-
 static void fill_entry(const struct writer *w, u32 gpa)
 {
 	struct entry entry = {
@@ -295,8 +287,8 @@ static void fill_entry(const struct writer *w, u32 gpa)
 
 	static_assert(sizeof(entry) == SMBIOS_ENTRY_BYTES, "as SMBIOS has it");
 	entry.inner_checksum =
-		sum_to_zero((u8 *)&entry + inner, sizeof(entry) - inner);
-	entry.checksum = sum_to_zero(&entry, sizeof(entry));
+		checksum_to_zero((u8 *)&entry + inner, sizeof(entry) - inner);
+	entry.checksum = checksum_to_zero(&entry, sizeof(entry));
 	memcpy(w->out->entry, &entry, sizeof(entry));
 }
 

@@ -279,6 +279,18 @@ TEST(system_events_power_off_and_reset)
 	end();
 }
 
+TEST(a_triple_fault_resets_a_pc)
+{
+	begin();
+	t.config.kind = BOARD_Q35;
+	exit_add(0, (struct fake_exit){.reason = KVM_EXIT_SHUTDOWN});
+	exit_add(0, (struct fake_exit){.reason = KVM_EXIT_SYSTEM_EVENT,
+				       .detail = KVM_SYSTEM_EVENT_SHUTDOWN});
+	check_eq(run(), 0);
+	check_eq(t.engine.vcpu[0].state_load_count, 3);
+	end();
+}
+
 TEST(interrupted_runs_go_on)
 {
 	begin();

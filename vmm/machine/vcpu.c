@@ -40,8 +40,16 @@ static void exit_hlt(struct vcpu *vcpu)
 	fail(vcpu, "the engine left the guest's HLT to us", 0);
 }
 
+/*
+ * A PC's board resets a processor that shuts down; on `micro`, where a kernel
+ * is run for itself, its registers are of more use.
+ */
 static void exit_shutdown(struct vcpu *vcpu)
 {
+	if (vcpu->machine->config.kind == BOARD_Q35) {
+		machine_ask(vcpu->machine, EVENT_RESET, 0, NULL);
+		return;
+	}
 	fail(vcpu,
 	     "triple fault: the guest failed to handle an exception "
 	     "while handling another",

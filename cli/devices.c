@@ -97,12 +97,22 @@ static int add_port(struct devices *devices, const char *option,
 		    const char *name, size_t name_size, const char *where,
 		    const struct backend_config *config, struct fault *fault)
 {
-	u32 index = devices->port_count++;
-	int err = backend_create(option, where, config,
-				 &devices->backend[index], fault);
+	u32 index = devices->port_count;
+	bool stdio = !strcmp(where, "stdio");
+	int err;
 
+	if (stdio && devices->stdio_taken)
+		return fault_set(fault, FAULT_INVALID, trace_err(-EINVAL),
+				 "%s: stdio is taken; give it to one of "
+				 "--serial (as it is without a word), --console "
+				 "and --port",
+				 option);
+	err = backend_create(option, where, config, &devices->backend[index],
+			     fault);
 	if (err)
 		return err;
+	devices->port_count++;
+	devices->stdio_taken |= stdio;
 	memcpy(devices->port_name[index], name, name_size);
 	devices->port[index] = (struct console_port_setup){
 		.chardev = backend_chardev(devices->backend[index]),
@@ -150,8 +160,10 @@ static int open_ports(struct devices *devices, const struct device_words *words,
 int devices_create(struct devices *devices, const struct device_words *words,
 		   const struct backend_config *config, struct fault *fault)
 {
-	int err = open_ports(devices, words, config, fault);
+	int err;
 
+	devices->stdio_taken = words->stdio_taken;
+	err = open_ports(devices, words, config, fault);
 	if (!err)
 		err = open_nets(devices, words, config->loop, fault);
 	for (u32 i = 0; !err && words->jail && i < devices->net_count; i++)

@@ -15,6 +15,7 @@
 struct device_words {
 	const struct opt_strings *disk, *net, *port;
 	const char *console; /* "none": no virtio console but for ports */
+	bool stdio_taken;    /* by the serial port */
 	bool jail;	     /* the process will be closed */
 	bool temporary;	     /* every disk */
 	bool usual_net; /* without a word about it, a user network if it can be */
@@ -32,6 +33,7 @@ struct devices {
 	struct console_port_setup port[CONSOLE_PORT_MAX];
 	char port_name[CONSOLE_PORT_MAX][CONSOLE_NAME_BYTES];
 	u32 port_count;
+	bool stdio_taken;
 };
 
 /*

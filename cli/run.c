@@ -398,6 +398,7 @@ static struct device_words device_words(const struct run_options *o)
 		.port = &o->port,
 		.console = o->console,
 		.temporary = o->temporary,
+		.stdio_taken = !strcmp(o->serial, "stdio"),
 		.jail = o->jail != JAIL_OFF,
 		.usual_net = !o->kernel,
 	};

@@ -30,11 +30,13 @@ static void serve_kicked(struct virtio *virtio)
 	u32 kicked;
 
 	mutex_lock(&virtio->dev.lock);
+	virtio->serving = true;
 	kicked = __atomic_exchange_n(&virtio->kicked, 0, __ATOMIC_ACQ_REL);
 	for (u32 i = 0; i < virtio->class->queue_count; i++)
 		if (kicked & BIT(i) && virtio_running(virtio) &&
 		    virtio->queue[i].enabled)
 			virtio->class->serve(virtio, i);
+	virtio->serving = false;
 	mutex_unlock(&virtio->dev.lock);
 }
 
@@ -51,10 +53,14 @@ void virtio_notify(struct virtio *virtio, u32 queue)
 		return;
 	before = __atomic_fetch_or(&virtio->kicked, (u32)BIT(queue),
 				   __ATOMIC_ACQ_REL);
-	if (!virtio->loop)
+	if (virtio->loop) {
+		if (!before)
+			loop_post(virtio->loop, &virtio->work);
+		return;
+	}
+	while (!virtio->serving &&
+	       __atomic_load_n(&virtio->kicked, __ATOMIC_ACQUIRE))
 		serve_kicked(virtio);
-	else if (!before)
-		loop_post(virtio->loop, &virtio->work);
 }
 
 /* Chains may be there that nobody tells of. */
@@ -153,6 +159,8 @@ int virtio_dev_restored(struct dev *dev)
 {
 	struct virtio *virtio = virtio_of(dev);
 
+	if (virtio->status && (virtio->features & ~virtio->offered))
+		return trace_err(-EINVAL);
 	for (u32 i = 0; i < virtio->class->queue_count; i++) {
 		struct virtq *vq = &virtio->queue[i];
 

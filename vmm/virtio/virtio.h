@@ -41,7 +41,6 @@ enum virtio_id {
 #define VIRTIO_DRIVER_OK   0x04
 #define VIRTIO_FEATURES_OK 0x08
 #define VIRTIO_NEEDS_RESET 0x40
-#define VIRTIO_FAILED	   0x80
 
 /* [VIRTIO 6 "Reserved Feature Bits"] */
 #define VIRTIO_F_INDIRECT_DESC BIT(28)
@@ -100,7 +99,8 @@ struct virtio {
 
 	/* Not saved: */
 	u32 in_flight;
-	u32 kicked; /* queues notified and not yet served; atomic */
+	u32 kicked;   /* queues notified and not yet served; atomic */
+	bool serving; /* without a loop: by who holds the lock */
 	struct loop_work work;
 };
 

@@ -2,6 +2,8 @@
 /* The core and its queues, by a device that adds one to each byte it is given. */
 #include "vmm/virtio/virtio.h"
 
+#include <errno.h>
+
 #include "base/test.h"
 #include "vmm/virtio/fake_driver.h"
 
@@ -378,6 +380,20 @@ TEST(the_configuration_space_ends)
 	check_eq(data[0], 0);
 	virtio_config_read(&adder.virtio, UINT32_MAX, data, 4);
 	check_eq(data[0], 0);
+}
+
+TEST(a_state_with_features_that_are_not_ours_is_refused)
+{
+	struct buf saved;
+
+	buf_init(&saved, 65536);
+	start(BIT(3));
+	adder.virtio.features |= BIT(9);
+	check_eq(dev_save(&adder.virtio.dev, &saved), 0);
+	check_eq(dev_load(&adder.virtio.dev, 1, saved.data, saved.size),
+		 -EINVAL);
+	check_eq(virtio_status(&adder.virtio), 0);
+	buf_release(&saved);
 }
 
 TEST(state_is_saved_and_restored)

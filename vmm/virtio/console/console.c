@@ -90,14 +90,19 @@ static void serve_out(struct console_port *port)
 	u32 queue = out_queue(index_of(port));
 	struct virtq *vq = &virtio->queue[queue];
 	int got = port->has_out ? 1 : next_out(port, vq);
+	u32 left = vq->size;
 
-	while (got > 0 && write_out(port)) {
+	while (got > 0 && left && write_out(port)) {
 		virtq_push(vq, &port->out, 0);
 		port->out_bytes = 0;
 		got = next_out(port, vq);
+		left--;
 	}
 	if (got < 0)
 		virtio_broken(virtio);
+	/* A guest that is as fast as we are must not have the loop for itself. */
+	else if (!left)
+		virtio_notify(virtio, queue);
 	virtio_tell(virtio, queue);
 }
 
@@ -251,9 +256,10 @@ static void serve_control_out(struct virtio_console *console)
 	struct virtq *vq = &virtio->queue[QUEUE_CONTROL_OUT];
 	struct virtq_chain chain = {.iov = console->control_iov,
 				    .iov_max = CONSOLE_QUEUE_SIZE};
-	int got;
+	u32 left = vq->size;
+	int got = 0;
 
-	while ((got = virtq_pop(vq, &chain)) > 0) {
+	while (left-- && (got = virtq_pop(vq, &chain)) > 0) {
 		struct console_message message;
 		size_t size = iov_read(chain.iov, chain.read_count, 0, &message,
 				       sizeof(message));
@@ -264,6 +270,8 @@ static void serve_control_out(struct virtio_console *console)
 	}
 	if (got < 0)
 		virtio_broken(virtio);
+	else if (got > 0)
+		virtio_notify(virtio, QUEUE_CONTROL_OUT);
 	virtio_tell(virtio, QUEUE_CONTROL_OUT);
 	send_messages(console);
 }

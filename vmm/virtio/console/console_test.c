@@ -158,6 +158,25 @@ TEST(a_chardev_that_is_full_is_waited_for)
 	end();
 }
 
+TEST(more_than_a_queue_full_is_taken_in_turns)
+{
+	struct virtq_used_elem elem;
+	const u16 many = CONSOLE_QUEUE_SIZE;
+
+	begin(0);
+	check(guest_mem_write(&t.mem, DATA, "x", 1));
+	for (u32 i = 0; i < many; i++)
+		fake_driver_add(&t.driver, 1,
+				&(struct fake_driver_part){DATA, 1, false}, 1);
+	fake_driver_kick(&t.driver, 1);
+	for (u32 i = 0; i < many; i++)
+		check(fake_driver_used(&t.driver, 1, &elem));
+	check_eq(t.wire[0].out_size, many);
+	send(1, "y");
+	check_eq(t.wire[0].out[many], 'y');
+	end();
+}
+
 TEST(messages_of_nonsense_are_not_heard)
 {
 	struct virtq_used_elem elem;

@@ -192,9 +192,8 @@ void virtq_unpop(struct virtq *vq)
 
 /* ---- used ---- */
 
-/* Code may lie where a device writes: the engine wants to know. */
-static void tell_written(struct virtq *vq, const struct virtq_chain *chain,
-			 u64 bytes)
+void virtq_tell_written(struct virtq *vq, const struct virtq_chain *chain,
+			u64 bytes)
 {
 	for (u32 i = 0; i < chain->write_count && bytes; i++) {
 		const struct iovec *part = &chain->iov[chain->read_count + i];
@@ -213,7 +212,7 @@ void virtq_fill(struct virtq *vq, const struct virtq_chain *chain,
 
 	assert(vq->enabled && index < vq->size);
 	to += (u16)(vq->next_used + index) % vq->size * sizeof(elem);
-	tell_written(vq, chain, written_bytes);
+	virtq_tell_written(vq, chain, written_bytes);
 	memcpy(to, &elem, sizeof(elem));
 	guest_mem_tell_written_at(vq->mem, to, sizeof(elem));
 }

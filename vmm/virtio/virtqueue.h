@@ -99,6 +99,11 @@ void virtq_fill(struct virtq *vq, const struct virtq_chain *chain,
 		u32 written_bytes, u16 index);
 void virtq_flush(struct virtq *vq, u16 count);
 
+/* What virtq_fill tells the engine: code may lie where a device writes. For who
+ * writes more of the writable part than it says. */
+void virtq_tell_written(struct virtq *vq, const struct virtq_chain *chain,
+			u64 bytes);
+
 /* Does the driver want an interrupt for what was pushed since it was asked? */
 bool virtq_interrupt_wanted(struct virtq *vq);
 

@@ -53,6 +53,12 @@ static void complete(struct virtio_blk_request *request, enum status status,
 	struct virtq *vq = &blk->virtio.queue[0];
 
 	*request->status = (u8)status;
+	/* The status may lie behind what is told; a read that failed may have
+	 * written anywhere. */
+	guest_mem_tell_written_at(blk->virtio.mem, request->status, 1);
+	if (status != S_OK)
+		virtq_tell_written(vq, &request->chain,
+				   request->chain.write_bytes);
 	virtq_push(vq, &request->chain, written + 1);
 	request->next_free = blk->free;
 	blk->free = request;
@@ -372,6 +378,10 @@ static void fill_config(struct virtio_blk *blk)
 static u64 features_of(struct block *block)
 {
 	u64 features = blk_class.features;
+
+	/* A guest need not ask for what gives nothing back. */
+	if (!block_discards(block))
+		features &= ~VIRTIO_BLK_F_DISCARD;
 
 	features &= block_read_only(block)
 			    ? ~(VIRTIO_BLK_F_DISCARD | VIRTIO_BLK_F_WRITE_ZEROES)

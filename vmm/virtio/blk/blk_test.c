@@ -196,6 +196,41 @@ TEST(the_header_may_lie_in_pieces_and_the_status_behind_the_data)
 	end();
 }
 
+/* ---- what the engine is told, for code may lie there ---- */
+
+static struct {
+	bool status, data;
+} told;
+
+static void note_written(void *ctx, gpa_t gpa, u64 size)
+{
+	(void)ctx;
+	told.status |= gpa <= STATUS_GPA && STATUS_GPA < gpa + size;
+	told.data |= gpa <= DATA_GPA && DATA_GPA + 512 <= gpa + size;
+}
+
+TEST(the_engine_is_told_of_data_and_status_of_errors_too)
+{
+	begin(false, usual);
+	t.mem.written = note_written;
+	check_eq(request(IN, 0, 512, true), 0);
+	check(told.status && told.data);
+	told.status = told.data = false;
+	check_eq(request(IN, DISK_BYTES / 512, 512, true), 1);
+	check(told.status && told.data);
+	end();
+}
+
+TEST(discards_are_offered_where_they_give_something_back)
+{
+	begin(false, usual);
+	check(t.blk->virtio.offered & VIRTIO_BLK_F_DISCARD);
+	end();
+	begin(true, 0);
+	check(!(t.blk->virtio.offered & VIRTIO_BLK_F_DISCARD));
+	end();
+}
+
 TEST(virtio_5_2_6_2_beyond_the_end_is_an_error_of_the_request_only)
 {
 	begin(false, usual);

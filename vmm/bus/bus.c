@@ -167,3 +167,19 @@ void bus_write(struct bus *bus, u64 address, const void *data, u32 size)
 			region_write(region, offset, value, width);
 	}
 }
+
+u64 bus_reads_zero(void *ctx, u64 offset, u32 width)
+{
+	(void)ctx;
+	(void)offset;
+	(void)width;
+	return 0;
+}
+
+void bus_keeps_nothing(void *ctx, u64 offset, u64 value, u32 width)
+{
+	(void)ctx;
+	(void)offset;
+	(void)value;
+	(void)width;
+}

@@ -66,6 +66,10 @@ void bus_init(struct bus *bus, const char *name, u64 size);
 must_check int bus_add(struct bus *bus, struct bus_region *region);
 void bus_remove(struct bus *bus, struct bus_region *region);
 
+/* Handlers of registers that read as zeros, and of those that keep nothing. */
+u64 bus_reads_zero(void *ctx, u64 offset, u32 width);
+void bus_keeps_nothing(void *ctx, u64 offset, u64 value, u32 width);
+
 /* The region that claims `address`, or NULL. */
 struct bus_region *bus_find(const struct bus *bus, u64 address);
 

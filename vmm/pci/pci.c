@@ -226,15 +226,6 @@ static u64 pending_read(void *ctx, u64 offset, u32 width)
 	return offset ? 0 : pci->msix.pending;
 }
 
-static void pending_write(void *ctx, u64 offset, u64 value, u32 width)
-{
-	/* "Software should never write" [PCI 6.8.2.10] */
-	(void)ctx;
-	(void)offset;
-	(void)value;
-	(void)width;
-}
-
 void pci_add_msix(struct pci_dev *pci, u32 bar, u32 count)
 {
 	struct pci_msix *msix = &pci->msix;
@@ -269,7 +260,7 @@ void pci_add_msix(struct pci_dev *pci, u32 bar, u32 count)
 		.widths = BUS_4 | BUS_8,
 		.lock = &pci->dev.lock,
 		.read = pending_read,
-		.write = pending_write,
+		.write = bus_keeps_nothing, /* [PCI 6.8.2.10] */
 		.ctx = pci,
 	};
 	pci_add_bar(pci, bar, 4096, 0);
@@ -467,9 +458,12 @@ void pci_dev_reset(struct pci_dev *pci)
 	pci_set_intx(pci, false);
 }
 
-/* What cannot be written was the same in the machine that saved it. */
+/* What no driver can write must be what this function was built with. */
 int pci_dev_restored(struct pci_dev *pci)
 {
+	for (u32 i = 0; i < PCI_CONFIG_BYTES; i++)
+		if ((pci->config[i] ^ pci->built[i]) & ~pci->writable[i])
+			return trace_err(-EINVAL);
 	remap_locked(pci);
 	drive_intx(pci);
 	return 0;
@@ -501,6 +495,7 @@ int pci_plug(struct pci_bus *bus, struct pci_dev *pci, u8 slot)
 		return trace_err(-EBUSY);
 	pci->bus = bus;
 	pci->slot = slot;
+	memcpy(pci->built, pci->config, sizeof(pci->built));
 	bus->dev[slot] = pci;
 	return 0;
 }

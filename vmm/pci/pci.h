@@ -44,7 +44,6 @@ enum {
 	PCI_BAR0 = 0x10,
 	PCI_SUBSYSTEM_VENDOR = 0x2c,
 	PCI_SUBSYSTEM = 0x2e,
-	PCI_ROM = 0x30,
 	PCI_CAPABILITIES = 0x34,
 	PCI_INTERRUPT_LINE = 0x3c,
 	PCI_INTERRUPT_PIN = 0x3d,
@@ -105,6 +104,7 @@ struct pci_dev {
 	u8 cap_end; /* where the next capability may go */
 	u8 config[PCI_CONFIG_BYTES];
 	u8 writable[PCI_CONFIG_BYTES];
+	u8 built[PCI_CONFIG_BYTES]; /* config when it was plugged in */
 	struct pci_bar bar[PCI_BAR_COUNT];
 	struct pci_msix msix;
 	/* A device's own registers in there: called after a write. Or NULL;

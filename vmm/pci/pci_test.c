@@ -320,6 +320,20 @@ TEST(a_bar_without_room_stays_off)
 	check_eq(get(4, PCI_COMMAND, 2), 0);
 }
 
+TEST(the_state_of_another_function_is_refused)
+{
+	struct buf saved;
+
+	begin();
+	buf_init(&saved, 65536);
+	t.card[0].pci.config[PCI_DEVICE] ^= 1;
+	check_eq(dev_save(&t.card[0].pci.dev, &saved), 0);
+	t.card[0].pci.config[PCI_DEVICE] ^= 1;
+	check_eq(dev_load(&t.card[0].pci.dev, 1, saved.data, saved.size),
+		 -EINVAL);
+	buf_release(&saved);
+}
+
 TEST(state_is_saved_and_restored)
 {
 	struct card before;

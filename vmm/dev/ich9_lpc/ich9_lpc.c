@@ -77,23 +77,6 @@ static void config_written(struct pci_dev *pci, u32 offset, u32 size)
 
 /* ---- ports ---- */
 
-/* General purpose events: there are none. */
-static u64 gpe_read(void *ctx, u64 offset, u32 width)
-{
-	(void)ctx;
-	(void)offset;
-	(void)width;
-	return 0;
-}
-
-static void nothing_written(void *ctx, u64 offset, u64 value, u32 width)
-{
-	(void)ctx;
-	(void)offset;
-	(void)value;
-	(void)width;
-}
-
 static u64 smi_read(void *ctx, u64 offset, u32 width)
 {
 	(void)ctx;
@@ -165,8 +148,8 @@ static void init_regions(struct ich9_lpc *lpc, u16 pm_base)
 		.base = pm_base + ICH9_PM_GPE0,
 		.size = 16,
 		.widths = BUS_1_2_4,
-		.read = gpe_read,
-		.write = nothing_written,
+		.read = bus_reads_zero, /* there are no events */
+		.write = bus_keeps_nothing,
 		.ctx = lpc,
 	};
 	lpc->smi_region = (struct bus_region){
@@ -175,7 +158,7 @@ static void init_regions(struct ich9_lpc *lpc, u16 pm_base)
 		.size = 8,
 		.widths = BUS_1_2_4,
 		.read = smi_read,
-		.write = nothing_written,
+		.write = bus_keeps_nothing,
 		.ctx = lpc,
 	};
 	lpc->apm_region = (struct bus_region){

@@ -93,15 +93,11 @@ static void on_config_changed(void *ctx)
 	signal_driver(function, ISR_CONFIG, function->config_vector);
 }
 
-/* Reading it lets go of the pin. [VIRTIO 4.1.4.5 "ISR status capability"] */
-static u64 isr_read(void *ctx, u64 offset, u32 width)
+/* The pin is let go. */
+static u8 take_isr(struct virtio_pci *function)
 {
-	struct virtio_pci *function = ctx;
 	u8 isr;
 
-	(void)width;
-	if (offset)
-		return 0;
 	mutex_lock(&function->pci.dev.lock);
 	isr = function->isr;
 	function->isr = 0;
@@ -110,12 +106,11 @@ static u64 isr_read(void *ctx, u64 offset, u32 width)
 	return isr;
 }
 
-static void isr_write(void *ctx, u64 offset, u64 value, u32 width)
+/* [VIRTIO 4.1.4.5 "ISR status capability"] */
+static u64 isr_read(void *ctx, u64 offset, u32 width)
 {
-	(void)ctx;
-	(void)offset;
-	(void)value;
 	(void)width;
+	return offset ? 0 : take_isr(ctx);
 }
 
 /* ---- the common structure ---- */
@@ -132,11 +127,29 @@ static void set_half(u64 *value, u64 offset, u32 part)
 	*value = (*value & ~((u64)UINT32_MAX << shift)) | (u64)part << shift;
 }
 
+/* Which of the queue's addresses a register is half of, or NULL. */
+static u64 *address_of(struct virtq *vq, u64 offset)
+{
+	switch (offset & ~(u64)4) {
+	case QUEUE_DESC:
+		return &vq->desc_gpa;
+	case QUEUE_DRIVER:
+		return &vq->avail_gpa;
+	case QUEUE_DEVICE:
+		return &vq->used_gpa;
+	default:
+		return NULL;
+	}
+}
+
 static u64 queue_read(const struct virtio_pci *function, u64 offset)
 {
-	const struct virtq *vq =
+	struct virtq *vq =
 		virtio_queue(function->virtio, function->queue_select);
+	const u64 *address = vq ? address_of(vq, offset) : NULL;
 
+	if (address)
+		return half(*address, offset);
 	if (!vq)
 		return 0;
 	switch (offset) {
@@ -148,15 +161,6 @@ static u64 queue_read(const struct virtio_pci *function, u64 offset)
 		return vq->enabled;
 	case QUEUE_NOTIFY_OFF:
 		return function->queue_select;
-	case QUEUE_DESC:
-	case QUEUE_DESC + 4:
-		return half(vq->desc_gpa, offset);
-	case QUEUE_DRIVER:
-	case QUEUE_DRIVER + 4:
-		return half(vq->avail_gpa, offset);
-	case QUEUE_DEVICE:
-	case QUEUE_DEVICE + 4:
-		return half(vq->used_gpa, offset);
 	default:
 		return 0;
 	}
@@ -216,29 +220,12 @@ static void queue_write(struct virtio_pci *function, u64 offset, u64 value)
 		vq->msix_vector = vector_of(function, value);
 	if (vq->enabled)
 		return; /* where it lies is settled */
-	switch (offset) {
-	case QUEUE_SIZE:
+	if (offset == QUEUE_SIZE)
 		vq->size = (u16)value;
-		break;
-	case QUEUE_ENABLE:
-		if (value == 1)
-			virtio_enable_queue(virtio, function->queue_select);
-		break;
-	case QUEUE_DESC:
-	case QUEUE_DESC + 4:
-		set_half(&vq->desc_gpa, offset, (u32)value);
-		break;
-	case QUEUE_DRIVER:
-	case QUEUE_DRIVER + 4:
-		set_half(&vq->avail_gpa, offset, (u32)value);
-		break;
-	case QUEUE_DEVICE:
-	case QUEUE_DEVICE + 4:
-		set_half(&vq->used_gpa, offset, (u32)value);
-		break;
-	default:
-		break;
-	}
+	else if (offset == QUEUE_ENABLE && value == 1)
+		virtio_enable_queue(virtio, function->queue_select);
+	else if (address_of(vq, offset))
+		set_half(address_of(vq, offset), offset, (u32)value);
 }
 
 static void set_driver_features(struct virtio_pci *function, u32 value)
@@ -249,6 +236,13 @@ static void set_driver_features(struct virtio_pci *function, u32 value)
 		return;
 	set_half(&features, 4 * function->driver_feature_select, value);
 	virtio_set_features(function->virtio, features);
+}
+
+/* What of the driver's the function itself remembers. */
+static void forget_driver(struct virtio_pci *function)
+{
+	function->config_vector = VIRTIO_MSI_NO_VECTOR;
+	(void)take_isr(function);
 }
 
 static void common_write(void *ctx, u64 offset, u64 value, u32 width)
@@ -272,7 +266,7 @@ static void common_write(void *ctx, u64 offset, u64 value, u32 width)
 	case DEVICE_STATUS:
 		virtio_set_status(function->virtio, (u8)value);
 		if (!value)
-			function->config_vector = VIRTIO_MSI_NO_VECTOR;
+			forget_driver(function);
 		break;
 	case QUEUE_SELECT:
 		function->queue_select = (u16)value;
@@ -299,14 +293,6 @@ static void device_write(void *ctx, u64 offset, u64 value, u32 width)
 	struct virtio_pci *function = ctx;
 
 	virtio_config_write(function->virtio, (u32)offset, &value, width);
-}
-
-static u64 notify_read(void *ctx, u64 offset, u32 width)
-{
-	(void)ctx;
-	(void)offset;
-	(void)width;
-	return 0;
 }
 
 static void notify_write(void *ctx, u64 offset, u64 value, u32 width)
@@ -452,7 +438,7 @@ static void init_regions(struct virtio_pci *function)
 				       .widths = BUS_1_2_4,
 				       .lock = lock,
 				       .read = isr_read,
-				       .write = isr_write};
+				       .write = bus_keeps_nothing};
 	const struct bus_region device = {.name = "virtio device",
 					  .size = VIRTIO_CONFIG_BYTES_MAX,
 					  .widths = BUS_1_2_4,
@@ -463,7 +449,7 @@ static void init_regions(struct virtio_pci *function)
 	const struct bus_region notify = {.name = "virtio notify",
 					  .size = NOTIFY_STEP * VIRTIO_QUEUE_MAX,
 					  .widths = BUS_1_2_4,
-					  .read = notify_read,
+					  .read = bus_reads_zero,
 					  .write = notify_write};
 
 	pci_add_bar(&function->pci, BAR_STRUCTURES, 4 * PAGE, 0);

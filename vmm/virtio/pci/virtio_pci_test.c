@@ -165,6 +165,18 @@ TEST(randomness_arrives_and_the_pin_is_pulled_until_isr_is_read)
 	end();
 }
 
+TEST(virtio_2_4_1_a_reset_lets_go_of_the_pin)
+{
+	begin();
+	start_driver();
+	ask();
+	check_eq(t.wire, BIT(pci_pirq_of(SLOT)));
+	put(t.common + 20, 0, 1);
+	check_eq(t.wire, 0);
+	check_eq(get(t.isr, 1), 0);
+	end();
+}
+
 TEST(virtio_4_1_5_1_2_with_msi_x_the_vector_is_sent_and_no_pin_pulled)
 {
 	begin();

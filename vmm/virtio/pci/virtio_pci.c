@@ -213,6 +213,7 @@ static void queue_write(struct virtio_pci *function, u64 offset, u64 value)
 {
 	struct virtio *virtio = function->virtio;
 	struct virtq *vq = virtio_queue(virtio, function->queue_select);
+	u64 *address;
 
 	if (!vq)
 		return;
@@ -220,12 +221,13 @@ static void queue_write(struct virtio_pci *function, u64 offset, u64 value)
 		vq->msix_vector = vector_of(function, value);
 	if (vq->enabled)
 		return; /* where it lies is settled */
-	if (offset == QUEUE_SIZE)
+	address = address_of(vq, offset);
+	if (address)
+		set_half(address, offset, (u32)value);
+	else if (offset == QUEUE_SIZE)
 		vq->size = (u16)value;
 	else if (offset == QUEUE_ENABLE && value == 1)
 		virtio_enable_queue(virtio, function->queue_select);
-	else if (address_of(vq, offset))
-		set_half(address_of(vq, offset), offset, (u32)value);
 }
 
 static void set_driver_features(struct virtio_pci *function, u32 value)

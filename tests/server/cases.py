@@ -108,9 +108,11 @@ def write(machine):
 
 def dhcp(machine):
     machine.need("net")
+    # The route says who gave it; an address without end is not "dynamic".
     text = machine.console.get(
-        "for i in $(seq 60); do ip -4 -o addr show scope global dynamic | "
-        "grep inet && exit 0; sleep 1; done; ip addr; exit 1", 90)
+        "for i in $(seq 60); do ip -4 route show default proto dhcp | "
+        "grep -q src && ip -4 -o addr show scope global | grep inet && "
+        "exit 0; sleep 1; done; ip addr; ip route; exit 1", 90)
     if not machine.gateway():
         raise Failure("no default route")
     return text.split()[3]

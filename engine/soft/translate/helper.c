@@ -248,6 +248,8 @@ static bool bounce(struct soft_vcpu *vcpu, u64 address, u32 size)
 
 	if (vcpu->cpu.code != CODE_64) /* it may wrap */
 		return false;
+	if (!linear_canonical(&vcpu->cpu, address + size - 1)) /* #GP, not #PF */
+		return false;
 	from = reachable(vcpu, address, first, false);
 	if (!from)
 		return false;

@@ -132,6 +132,8 @@ static const struct kind {
 	KIND(stack_load, 0, NON_CANONICAL, nothing, V_SS, true, 0),
 	KIND(cmpxchg16, area, (u64)area + 8, nothing, V_GP, false, 0),
 	/* What is wrong with an address comes before what is not there. */
+	KIND(load, area, NON_CANONICAL - 4, nothing, V_GP, true, 0),
+	KIND(movups_load, area, NON_CANONICAL - 8, nothing, V_GP, true, 0),
 	KIND(movaps, area, ABSENT + 8, nothing, V_GP, true, 0),
 	KIND(movdqa, area, ABSENT + 1, nothing, V_GP, true, 0),
 	KIND(paddd, area, ABSENT + 4, nothing, V_GP, true, 0),

@@ -281,6 +281,8 @@ u64 translator_fill(struct soft_vcpu *vcpu, u64 address, u64 size, u64 how)
 	u64 rc = FILL_FAILED, live = vcpu->hot.fpu_live;
 	const u8 *host;
 
+	vcpu->translator->page_fault =
+		false; /* a stack's check may have met one */
 	if ((address & 4095) + size <= 4096) {
 		host = reachable(vcpu, address, (u32)size, how & FILL_WRITE);
 		if (host && !is_foreign(vcpu, address))

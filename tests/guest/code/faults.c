@@ -218,6 +218,50 @@ static void test_kind(const struct kind *k)
 	hook(k->vector, NULL);
 }
 
+/*
+ * RDI: a stack, which is looked at before the store is made, RSI: what the store
+ * goes to, over the edge of a page. It is the push that faults, and later.
+ */
+extern const u8 deep[], deep_push[], deep_out[];
+__asm__(".pushsection .text.faults\n"
+	"deep: mov %rsp, %r11\n"
+	"lea 1f(%rip), %rcx\n"
+	"mov %rdi, %rsp\n"
+	"jmp *%rcx\n .balign 64\n"
+	"1: movq $1, (%rsi)\n"
+	"deep_push: push %rcx\n push %rdx\n pop %rdx\n pop %rcx\n"
+	"deep_out: mov %r11, %rsp\n ret\n.popsection");
+
+static u8 pages[2 * PAGE] __attribute__((aligned(4096)));
+
+static bool on_deep(struct frame *f)
+{
+	u64 stack = ABSENT + PAGE / 2;
+
+	now.count++;
+	now.wrong += f->ip != (word)deep_push || f->error != ERR_W;
+	now.wrong += f->sp != stack || read_cr2() != stack - 8;
+	now.wrong += pages[PAGE - 4] != 1;
+	f->ip = (word)deep_out;
+	return true;
+}
+
+static void test_deep(void)
+{
+	now.count = now.wrong = 0;
+	hook(V_PF, on_deep);
+	gate_ist(V_PF);
+	for (u32 n = 1; n <= 20; n++) {
+		for (u32 i = 0; i < hot_rounds; i++)
+			call_code(deep, (u64)(area + 4), (u64)pages);
+		pages[PAGE - 4] = 0;
+		call_code(deep, ABSENT + PAGE / 2, (u64)(pages + PAGE - 4));
+		now.wrong += now.count != n;
+	}
+	check_eq(now.wrong, 0, "a push faults, not the store before it");
+	hook(V_PF, NULL);
+}
+
 /* UD2 over hot code and away again, and over its second instruction. */
 static u8 code[64] __attribute__((aligned(64)));
 
@@ -259,5 +303,6 @@ void image_main(void)
 	for (const struct kind *k = kinds; k < kinds + ARRAY_SIZE(kinds); k++)
 		if (k->code != cmpxchg16 || HAS_CX16)
 			test_kind(k);
+	test_deep();
 	test_undefined();
 }

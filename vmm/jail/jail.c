@@ -3,6 +3,8 @@
 #include "vmm/jail/jail.h"
 
 #include <assert.h>
+#include <dirent.h>
+#include <fcntl.h>
 #include <linux/seccomp.h>
 #include <malloc.h>
 #include <sched.h>
@@ -15,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/raw.h"
+#include "base/str.h"
 #include "base/thread.h"
 #include "vmm/jail/landlock.h"
 #include "vmm/jail/policy.h"
@@ -243,15 +246,46 @@ static void limit(int what, u64 most)
 	(void)setrlimit((__rlimit_resource_t)what, &then); /* less is allowed */
 }
 
-/* The highest descriptor that is open, and what may come. */
-static u64 descriptors_needed(const struct jail *jail)
+/*
+ * Closes what the program was started with, as it was left open by somebody: all
+ * of ours closes on exec. The highest of the others, or -1.
+ */
+static int descriptors_keep_ours(void)
 {
-	int probe = dup(STDERR_FILENO); /* the lowest that is free */
-	u64 open_now = probe < 0 ? 256 : (u64)probe;
+	DIR *dir = opendir("/proc/self/fd");
+	int highest = STDERR_FILENO;
+	struct dirent *entry;
 
-	if (probe >= 0)
-		(void)close(probe);
-	return open_now + FDS_SPARE + FDS_PER_VCPU * jail->cpu_count;
+	if (!dir)
+		return -1;
+	while ((entry = readdir(dir))) {
+		u64 number;
+		int fd;
+
+		if (str_parse_u64(str_of(entry->d_name), &number)) /* . and .. */
+			continue;
+		fd = (int)number;
+		if (fd <= STDERR_FILENO || fd == dirfd(dir))
+			continue;
+		if (fcntl(fd, F_GETFD) & FD_CLOEXEC)
+			highest = MAX(highest, fd);
+		else
+			(void)close(fd); /* not ours to lose */
+	}
+	(void)closedir(dir); /* was only read */
+	return highest;
+}
+
+static void descriptors_limit(struct jail *jail)
+{
+	int highest = descriptors_keep_ours();
+
+	if (highest < 0) {
+		miss(jail, "closing of what was inherited");
+		return;
+	}
+	limit(RLIMIT_NOFILE,
+	      (u64)highest + 1 + FDS_SPARE + FDS_PER_VCPU * jail->cpu_count);
 }
 
 int jail_close(struct jail *jail, struct fault *fault)
@@ -260,7 +294,7 @@ int jail_close(struct jail *jail, struct fault *fault)
 
 	if (!jail)
 		return 0;
-	limit(RLIMIT_NOFILE, descriptors_needed(jail));
+	descriptors_limit(jail);
 	limit(RLIMIT_CORE, 0); /* it would hold the guest's memory */
 	root_empty(jail);
 	err = enter(jail, JAIL_IO);

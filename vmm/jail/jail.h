@@ -7,8 +7,9 @@
  *
  *	jail_create	before the engine: the filters, and what this kernel has
  *	jail_separate	before any thread: own namespaces, no new privileges
- *	jail_close	when all threads stand ready and all files are open: an
- *			empty root, limits, and the first thread's own jail
+ *	jail_close	when all threads stand ready and all files are open: no
+ *			descriptor that is not ours, an empty root, limits, and
+ *			the first thread's own jail
  *
  * Each thread that base/thread.h starts after jail_separate() enters its own jail
  * before it does anything else: another user (for root), no capabilities, Landlock

@@ -368,6 +368,29 @@ TEST(what_the_other_engine_or_thread_needs_is_refused)
 	check_eq(in_child(each_has_its_own), 0);
 }
 
+#define LEFT_OPEN 40
+#define OURS	  200
+
+/* As a shell's "exec 40<file" leaves it, and of ours what stands above a gap. */
+static int with_descriptors(void)
+{
+	struct jail *jail;
+	char byte;
+
+	if (dup2(STDOUT_FILENO, LEFT_OPEN) < 0 ||
+	    dup3(STDOUT_FILENO, OURS, O_CLOEXEC) < 0 ||
+	    !separate(JAIL_ON, "soft", &jail) || jail_close(jail, NULL))
+		return 1;
+	if (write(LEFT_OPEN, &byte, 0) >= 0 || errno != EBADF)
+		return 2;
+	return write(OURS, &byte, 0) ? 3 : refused;
+}
+
+TEST(what_others_left_open_is_closed)
+{
+	check_eq(in_child(with_descriptors), 0);
+}
+
 static void wait_for_ever(void *ctx)
 {
 	for (;;)

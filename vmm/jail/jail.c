@@ -169,6 +169,19 @@ static bool unshare_all(struct jail *jail)
 	return true;
 }
 
+/* In a user namespace of its own, where no other user is to be had any more. */
+static void unshare_own(struct jail *jail, bool *root)
+{
+	bool own = !unshare(CLONE_NEWUSER);
+
+	if (!own || !unshare_all(jail))
+		miss(jail, "namespaces");
+	if (own && *root) {
+		miss(jail, "user 65534");
+		*root = false;
+	}
+}
+
 /*
  * Else malloc looks for files: in /sys, to count the processors for a ninth
  * thread; in /proc, before it gives back what another arena has no use for. One
@@ -193,12 +206,8 @@ void jail_separate(struct jail *jail)
 	if (jail->landlock < 0)
 		miss(jail, "Landlock");
 	/* Root has the right to namespaces, others only in one of their own. */
-	if (!root || !unshare_all(jail)) {
-		if (unshare(CLONE_NEWUSER) || !unshare_all(jail))
-			miss(jail, "namespaces");
-		else
-			root = false;
-	}
+	if (!root || !unshare_all(jail))
+		unshare_own(jail, &root);
 	jail->drop_user = root;
 	one_arena();
 	if (jail->own_mounts &&

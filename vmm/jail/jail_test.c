@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -587,6 +588,37 @@ static int where_little_is_allowed(void)
 TEST(where_the_host_refuses_namespaces_the_filters_stand)
 {
 	check_eq(in_child(where_little_is_allowed), 0);
+}
+
+/* In a container: root, with all rights but the one to namespaces. */
+static int root_of_a_container(void)
+{
+	struct {
+		u32 version;
+		int pid;
+	} header = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct sets[2];
+	struct jail *jail;
+
+	if (syscall(SYS_capget, &header, sets))
+		return 1;
+	for (u32 i = 0; i < 2; i++)
+		sets[i].inheritable = 0;
+	sets[0].effective &= ~(u32)BIT(CAP_SYS_ADMIN);
+	sets[0].permitted &= ~(u32)BIT(CAP_SYS_ADMIN);
+	if (syscall(SYS_capset, &header, sets))
+		return 1;
+	if (!separate(JAIL_ON, "soft", &jail) || jail_close(jail, NULL))
+		return 2;
+	/* Either there is no namespace, or no other user in it. */
+	return *jail_missing(jail) ? refused : 3;
+}
+
+TEST(root_that_stays_root_outside_is_told_of)
+{
+	if (geteuid())
+		skip("only root can stay it");
+	check_eq(in_child(root_of_a_container), 0);
 }
 
 TEST(off_means_nothing_is_made)

@@ -213,7 +213,7 @@ static void ask_for_gateway(struct net_user *user)
 	assert(sent); /* the socket is new */
 }
 
-/* In jail. needs: io: write recvmsg? setsockopt? close */
+/* In jail. needs: io: write recvmsg? setsockopt:SO_SNDBUF? close */
 static int relaunch(struct net_user *user)
 {
 	const int size = SOCKET_BYTES;

@@ -232,15 +232,18 @@ static bool root_mount(void)
 }
 
 /* The old root is mounted upon the new one, and goes. pivot_root(2) */
+static bool root_change(void)
+{
+	if (!syscall(SYS_pivot_root, ".", "."))
+		return !umount2(".", MNT_DETACH);
+	return !chroot("."); /* the first root of all cannot be moved */
+}
+
 static void root_empty(struct jail *jail)
 {
 	if (!jail->own_mounts)
 		return;
-	if (!root_mount() || (syscall(SYS_pivot_root, ".", ".") && chroot(".")))
-		miss(jail, "empty root");
-	else
-		(void)umount2(".", MNT_DETACH); /* after chroot there is none */
-	if (chdir("/"))
+	if (!root_mount() || !root_change() || chdir("/"))
 		miss(jail, "empty root");
 }
 

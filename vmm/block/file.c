@@ -232,7 +232,10 @@ static int write_some(struct block_file *file, u64 offset, const u8 *data,
 {
 	int err = pwrite_full(file->fd, data, size, offset);
 
-	if (!err && offset + size > file->size_bytes)
+	/* Some of it may be there: what is past the end is taken for zeros. */
+	if (err)
+		(void)!learn_end(file);
+	else if (offset + size > file->size_bytes)
 		set_end(file, offset + size);
 	return err;
 }

@@ -478,6 +478,54 @@ TEST(a_host_without_space_loses_nothing_and_may_get_some_later)
 	bench_free(&b);
 }
 
+TEST(what_a_failed_write_left_past_the_end_is_not_seen_again)
+{
+	static u8 data[32 * KiB], read[64 * KiB];
+	struct bench b;
+	u64 end;
+
+	bench_make(&b, 64 * MiB, 64 * KiB);
+	check_eq(disk_write(b.disk, 0, "x", 1), 0);
+	check_eq(disk_flush(b.disk), 0);
+	end = align_up(b.disk->file.size_bytes, 64 * KiB);
+	/* The host takes the first 4 KiB of it. */
+	memset(data, 0xaa, sizeof(data));
+	limit_files(end + 4 * KiB);
+	check_eq(disk_write(b.disk, 1 * MiB, data, sizeof(data)), -EFBIG);
+	limit_files(RLIM_INFINITY);
+	check_eq(disk_write(b.disk, 2 * MiB + 32 * KiB, "y", 1), 0);
+	check_eq(disk_read(b.disk, 2 * MiB, read, sizeof(read)), 0);
+	for (size_t i = 0; i < sizeof(read); i++)
+		check_eq(read[i], i == 32 * KiB ? 'y' : 0);
+	bench_free(&b);
+}
+
+TEST(a_new_table_has_nothing_of_what_a_failed_write_left)
+{
+	static u8 data[32 * KiB];
+	u8 read[512], zeros[512] = {};
+	struct bench b;
+	u64 end;
+
+	bench_make(&b, 4 * GiB, 64 * KiB);
+	check_eq(disk_write(b.disk, 0, "x", 1), 0);
+	check_eq(disk_flush(b.disk), 0);
+	end = align_up(b.disk->file.size_bytes, 64 * KiB);
+	/* Entries of the guest's making, all for the header's neighbour. */
+	for (u32 i = 0; i < sizeof(data); i += 8)
+		put64(data + i, ENTRY_COPIED | 64 * KiB);
+	limit_files(end + 4 * KiB);
+	check_eq(disk_write(b.disk, 1 * MiB, data, sizeof(data)), -EFBIG);
+	limit_files(RLIM_INFINITY);
+	/* Far away, where a table is made first. */
+	check_eq(disk_write(b.disk, 1 * GiB + 1 * MiB, "y", 1), 0);
+	check_eq(disk_read(b.disk, 1 * GiB, read, sizeof(read)), 0);
+	check_mem_eq(read, zeros, sizeof(read));
+	bench_reopen(&b);
+	check(disk_is_whole(b.disk));
+	bench_free(&b);
+}
+
 TEST(an_option_that_cannot_be_is_named)
 {
 	static const struct {

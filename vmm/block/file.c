@@ -437,7 +437,13 @@ int block_file_sync(struct block_file *file)
 {
 	if (file->sync_ignored)
 		return 0;
-	return fdatasync(file->fd) ? trace_err(-errno) : 0;
+	if (file->sync_err)
+		return file->sync_err;
+	if (!fdatasync(file->fd))
+		return 0;
+	/* The host has dropped it and would say 0 next time. [fsync(2)] */
+	file->sync_err = -errno;
+	return trace_err(file->sync_err);
 }
 
 /* needs: io worker: ftruncate? */

@@ -24,6 +24,7 @@ struct block_file {
 	bool writable;
 	bool is_device;	      /* a block device: its end does not move */
 	bool sync_ignored;    /* block_file_sync does nothing */
+	int sync_err;	      /* of the first sync that failed; 0 */
 	char *name;	      /* owned; the path as given, for messages */
 	u64 device_id, inode; /* which file this is, for loops */
 };
@@ -78,7 +79,10 @@ must_check int block_file_punch(struct block_file *file, u64 offset_bytes,
 must_check int block_file_reserve(struct block_file *file, u64 offset_bytes,
 				  u64 size_bytes);
 
-/* All that was written is on the medium. */
+/*
+ * All that was written is on the medium. Once that failed it fails for good: what
+ * was lost then stays lost, whatever the host says later.
+ */
 must_check int block_file_sync(struct block_file *file);
 
 /* -EINVAL for a block device. */

@@ -2,6 +2,8 @@
 /* The file under an image. */
 #include "vmm/block/file.h"
 
+#include <unistd.h>
+
 #include "base/test.h"
 #include "vmm/block/harness_folder.h"
 
@@ -90,6 +92,31 @@ TEST(with_o_direct_any_alignment_will_do)
 	}
 	check(file.size_bytes >= 40000 && file.size_bytes < 49000);
 	block_file_close(&file);
+	folder_remove(&f);
+}
+
+TEST(a_sync_that_failed_is_not_forgotten)
+{
+	struct block_file file;
+	struct folder f;
+	int kept, ends[2];
+
+	folder_make(&f);
+	check_eq(block_file_open(&file, folder_file(&f, "x", "", 0, 4096),
+				 BLOCK_FILE_WRITE, NULL),
+		 0);
+	check_eq(block_file_sync(&file), 0);
+	/* In its place something that cannot be synced, for once. */
+	kept = dup(file.fd);
+	check(kept >= 0 && !pipe(ends));
+	check_eq(dup2(ends[1], file.fd), file.fd);
+	check_eq(block_file_sync(&file), -EINVAL);
+	check_eq(dup2(kept, file.fd), file.fd);
+	check_eq(block_file_sync(&file), -EINVAL);
+	block_file_close(&file);
+	close(kept);
+	close(ends[0]);
+	close(ends[1]);
 	folder_remove(&f);
 }
 

@@ -91,7 +91,7 @@ TESTS := $(filter-out $(OUT)/test/engine/core/% $(OUT)/test/engine/soft/thunk/%\
 	$(OUT)/test/engine/soft/direct/stub_test,\
 	$(TESTS))
 endif
-TESTS := $(filter-out $(if $(filter asan tsan cov fuzz,$(MODE)),%/jail_test),$(TESTS))
+TESTS := $(filter-out $(if $(filter asan tsan cov fuzz,$(MODE)),%/jail_test %/jailed_test),$(TESTS))
 FUZZERS := $(patsubst %.c,$(OUT)/%,$(FUZZ_SRC))
 
 # ------------------------------------------------------------------ flags ---

@@ -198,9 +198,12 @@ static void on_aio_done(struct aio_op *op, s64 result)
 		end_later(r->block, r, (int)result);
 }
 
-static bool is_direct_ready(const struct block_request *r, u32 align)
+/* For the place in the file, and not of the disk: clusters may be smaller. */
+static bool is_direct_ready(const struct block_request *r,
+			    const struct extent *extent)
 {
-	u64 all = r->offset_bytes | r->size_bytes;
+	u64 all = extent->host_offset | r->size_bytes;
+	u32 align = extent->file->align_bytes;
 
 	for (u32 i = 0; align > 1 && i < r->iov_count; i++)
 		all |= (u64)(uintptr_t)r->iov[i].iov_base | r->iov[i].iov_len;
@@ -229,7 +232,7 @@ static bool start_directly(struct block *b, struct block_request *r)
 		end_later(b, r, 0);
 		return true;
 	}
-	if (!is_direct_ready(r, extent.file->align_bytes))
+	if (!is_direct_ready(r, &extent))
 		return false;
 	r->aio = (struct aio_op){
 		.write = write,

@@ -80,6 +80,20 @@ static int run(struct bench *b, enum block_op op, u64 offset, void *data,
 	return job.err;
 }
 
+/* The same in one segment, as aligned as the data is. */
+static int run_one(struct bench *b, enum block_op op, u64 offset, void *data,
+		   u64 size)
+{
+	struct job job;
+
+	job_init(&job, op, offset, data, size);
+	job.iov[0].iov_len = size;
+	job.request.iov_count = 1;
+	block_submit(b->block, &job.request);
+	wait_for(b, &job);
+	return job.err;
+}
+
 static void bench_open(struct bench *b, bool qcow2, enum aio_kind aio)
 {
 	b->config.aio = aio;
@@ -313,6 +327,38 @@ TEST(each_cache_mode_keeps_what_it_promises_when_closed)
 		check_mem_eq(read, data, sizeof(data));
 		bench_free(&b);
 	}
+}
+
+/* Clusters that are smaller than what O_DIRECT asks for lie anywhere. */
+TEST(without_the_cache_small_clusters_read_and_write)
+{
+	static u8 data[64 * KiB] __attribute__((aligned(4096)));
+	static u8 read[64 * KiB] __attribute__((aligned(4096)));
+	struct bench b = {};
+	int err;
+
+	folder_make(&b.folder);
+	folder_qcow2(&b.folder, "d.qcow2", DISK_BYTES, 512, NULL, NULL);
+	b.config.cache = BLOCK_CACHE_NONE;
+	b.config.path = folder_path(&b.folder, "d.qcow2");
+	check_eq(loop_create(&b.loop), 0);
+	err = block_open(&b.config, b.loop, &b.block, NULL);
+	if (err == -EOPNOTSUPP) {
+		loop_free(b.loop);
+		folder_remove(&b.folder);
+		skip("this file system takes no O_DIRECT");
+	}
+	check_eq(err, 0);
+	pattern_fill(data, sizeof(data), 1);
+	/* The second time each cluster has its place. */
+	for (int i = 0; i < 2; i++)
+		for (u64 at = 0; at < sizeof(data); at += 4096)
+			check_eq(run_one(&b, BLOCK_WRITE, at, data + at, 4096),
+				 0);
+	for (u64 at = 0; at < sizeof(data); at += 4096)
+		check_eq(run_one(&b, BLOCK_READ, at, read + at, 4096), 0);
+	check_mem_eq(read, data, sizeof(data));
+	bench_free(&b);
 }
 
 TEST(a_temporary_disk_forgets)

@@ -206,6 +206,7 @@ static int open_alone(struct image_job *job, bool write, struct disk **ret)
 		.format = job->options.format,
 		.read_only = !write,
 		.backing_ignored = true,
+		.for_repair = write,
 		.probe = !write,
 		.file_flags = job->options.share ? BLOCK_FILE_SHARE : 0,
 	};

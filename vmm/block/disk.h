@@ -90,8 +90,9 @@ struct disk_config {
 	bool backing_allowed; /* files that the image names may be opened */
 	bool backing_ignored; /* none is opened: what is absent reads as zeros */
 	bool discard;
-	bool probe;	/* no format, and the name tells none: look inside */
-	u32 file_flags; /* BLOCK_FILE_DIRECT, BLOCK_FILE_SHARE */
+	bool for_repair; /* to be checked: marked as corrupt is no hindrance */
+	bool probe;	 /* no format, and the name tells none: look inside */
+	u32 file_flags;	 /* BLOCK_FILE_DIRECT, BLOCK_FILE_SHARE */
 };
 
 /*

@@ -144,7 +144,8 @@ static int check_features(struct qcow2 *q, const u8 *names, u32 names_bytes,
 		return refused(q, fault,
 			       name_of_bit(names, names_bytes,
 					   (u32)__builtin_ctzll(unknown), name));
-	if (q->incompatible & INCOMPATIBLE_CORRUPT && !q->image.read_only)
+	if (q->incompatible & INCOMPATIBLE_CORRUPT && !q->image.read_only &&
+	    !q->for_repair)
 		return fault_set(fault, FAULT_INVALID, trace_err(-EINVAL),
 				 "'%s' is marked as corrupt and can only be "
 				 "read; 'keel image check -r all' may mend it",

@@ -134,6 +134,7 @@ struct qcow2 {
 	enum qcow2_compression compression;
 	char *backing_name, *backing_format; /* owned; NULL = none */
 	bool backing_expected; /* what is absent may be the backing's */
+	bool for_repair;       /* disk_config's */
 
 	u64 l1_offset;
 	u32 l1_count;

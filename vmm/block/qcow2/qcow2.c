@@ -94,6 +94,7 @@ int qcow2_open(struct block_file *file, const struct disk_config *config,
 	q->image.file = *file;
 	q->image.read_only = config->read_only;
 	q->image.discard = config->discard;
+	q->for_repair = config->for_repair;
 	mutex_init(&q->lock);
 	cache_init(&q->l2, &q->image.file, &q->lock, 512, 0);
 	cache_init(&q->refs, &q->image.file, NULL, 512, 0);

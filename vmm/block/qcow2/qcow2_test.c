@@ -304,6 +304,25 @@ TEST(an_image_left_dirty_is_mended_when_opened_for_writing)
 	bench_free(&b);
 }
 
+TEST(an_image_marked_as_corrupt_is_opened_to_be_mended)
+{
+	struct disk_check check = {};
+	struct bench b;
+
+	bench_make(&b, 1 * MiB, 4096);
+	check_eq(disk_close(b.disk), 0);
+	poke64(&b, HEADER_INCOMPATIBLE, INCOMPATIBLE_CORRUPT);
+	b.config.for_repair = true;
+	bench_open(&b);
+	check_eq(disk_check(b.disk, DISK_REPAIR_LEAKS, &check), 0);
+	check_eq(peek64(&b, HEADER_INCOMPATIBLE), INCOMPATIBLE_CORRUPT);
+	check_eq(disk_check(b.disk, DISK_REPAIR_ALL, &check), 0);
+	check_eq(peek64(&b, HEADER_INCOMPATIBLE), 0);
+	b.config.for_repair = false;
+	bench_reopen(&b);
+	bench_free(&b);
+}
+
 TEST(leaks_are_found_and_mended)
 {
 	struct disk_check check = {};

@@ -173,6 +173,13 @@ static int reserve(struct disk *image, const struct image_settings *s)
 static int check_format(const char *format, const struct image_settings *s,
 			struct fault *fault)
 {
+	bool preallocate = s->preallocation != PREALLOCATE_OFF;
+
+	if (!strcmp(format, "qcow2") && s->qcow2.backing_name && preallocate)
+		return fault_set(fault, FAULT_UNSUPPORTED, -EOPNOTSUPP,
+				 "with all places reserved nothing would be seen "
+				 "of the backing file '%s'",
+				 s->backing_name);
 	if (!strcmp(format, "qcow2"))
 		return qcow2_check_options(&s->qcow2, fault);
 	if (strcmp(format, "raw") != 0)

@@ -368,6 +368,30 @@ TEST(a_damaged_entry_fails_what_touches_it_and_nothing_else)
 	bench_free(&b);
 }
 
+TEST(a_reserved_place_far_past_the_end_is_not_written)
+{
+	u8 data[4096];
+	struct bench b;
+	u64 table, size;
+
+	bench_make(&b, 1 * MiB, 4096);
+	memset(data, 3, sizeof(data));
+	check_eq(disk_write(b.disk, 0, data, 4096), 0);
+	check_eq(disk_flush(b.disk), 0);
+	table = qcow2_of(b.disk)->l1[0] & ENTRY_OFFSET;
+	check_eq(disk_close(b.disk), 0);
+	poke64(&b, table, ENTRY_COPIED | ENTRY_ZERO | 1 * TiB);
+	bench_open(&b);
+	size = b.disk->file.size_bytes;
+	check_eq(disk_write(b.disk, 512, data, 512), -EIO);
+	check_eq(disk_write(b.disk, 0, data, 4096), -EIO);
+	check_eq(disk_read(b.disk, 0, data, 4096), 0);
+	check_eq(data[0], 0);
+	bench_reopen(&b);
+	check_eq(b.disk->file.size_bytes, size);
+	bench_free(&b);
+}
+
 TEST(the_header_is_never_given_away_as_free)
 {
 	u8 data[4096] = {}, zeros[64] = {};

@@ -34,6 +34,12 @@ static bool is_reserved(u64 entry)
 	       entry & ENTRY_OFFSET && !(entry & ENTRY_COMPRESSED);
 }
 
+/* No image of anybody's has clusters past the end, and none gets them so. */
+static bool is_in_file(const struct qcow2 *q, u64 entry)
+{
+	return (entry & ENTRY_OFFSET) < q->image.file.size_bytes;
+}
+
 static int entry_get_valid(struct qcow2 *q, u64 guest_cluster, u64 *ret_entry)
 {
 	int err = entry_get(q, guest_cluster, ret_entry);
@@ -90,7 +96,7 @@ static int find_place(struct qcow2 *q, u64 entry, u64 *ret_host)
 
 	if (is_reserved(entry)) {
 		*ret_host = entry & ENTRY_OFFSET;
-		return 0;
+		return is_in_file(q, entry) ? 0 : trace_err(-EIO);
 	}
 	return clusters_allocate(q, 1, true, ret_host, &count);
 }

@@ -186,31 +186,30 @@ static u64 count_whole(struct qcow2 *q, u64 offset, u64 size)
 
 /* ---- writing ---- */
 
-static int write_own(struct qcow2 *q, u64 offset, const void *data, u64 size,
-		     u64 *ret_done)
+/* Goes on in the place behind `entry`'s, n clusters later. */
+static bool is_own_row(struct qcow2 *q, u64 entry, u64 guest_cluster, u64 n)
 {
-	struct extent extent;
-	u64 first, n = 1, total, entry;
-	int err = qcow2_map(&q->image, offset, size, &extent);
+	u64 next;
 
-	if (err)
-		return err;
-	assert(extent.kind == EXTENT_DATA);
-	/* No image of anybody's has clusters there. */
-	if (align_down(extent.host_offset, q->cluster_bytes) >=
-	    q->image.file.size_bytes)
+	return !entry_get_valid(q, guest_cluster + n, &next) && is_own(next) &&
+	       (next & ENTRY_OFFSET) ==
+		       (entry & ENTRY_OFFSET) + (n << q->cluster_bits);
+}
+
+/* As far as a row of places is this image's own. */
+static int write_own(struct qcow2 *q, u64 entry, u64 offset, const void *data,
+		     u64 size, u64 *ret_done)
+{
+	u64 first = offset >> q->cluster_bits, skip = in_cluster(q, offset);
+	u64 last = (offset + size - 1) >> q->cluster_bits, n = 1;
+
+	if (!is_in_file(q, entry))
 		return trace_err(-EIO);
-	/* As far as the row of places is this image's own. */
-	first = offset >> q->cluster_bits;
-	total = (in_cluster(q, offset) + extent.size_bytes + q->cluster_bytes -
-		 1) >>
-		q->cluster_bits;
-	while (n < total && !entry_get(q, first + n, &entry) && is_own(entry))
+	while (first + n <= last && is_own_row(q, entry, first, n))
 		n++;
-	*ret_done = MIN((n << q->cluster_bits) - in_cluster(q, offset),
-			extent.size_bytes);
-	return block_file_write(&q->image.file, extent.host_offset, data,
-				*ret_done);
+	*ret_done = MIN((n << q->cluster_bits) - skip, size);
+	return block_file_write(&q->image.file, (entry & ENTRY_OFFSET) + skip,
+				data, *ret_done);
 }
 
 /* The beginning of a range; *ret_done says how much of it. */
@@ -223,7 +222,7 @@ static int write_some(struct qcow2 *q, u64 offset, const void *data, u64 size,
 	if (err)
 		return err;
 	if (is_own(entry))
-		return write_own(q, offset, data, size, ret_done);
+		return write_own(q, entry, offset, data, size, ret_done);
 	if (part == q->cluster_bytes && !is_reserved(entry))
 		return write_whole(q, offset, data,
 				   count_whole(q, offset, size), ret_done);

@@ -115,7 +115,7 @@ struct cache_slot *cache_find_locked(struct cache *cache, u64 offset);
  */
 must_check int cache_get(struct cache *cache, u64 offset,
 			 struct cache_slot **ret_slot);
-/* The caller changes big-endian entry `index` with the lock held. */
+/* Its data is changed, by the caller with the lock held, if there is one. */
 void cache_mark_dirty(struct cache *cache, struct cache_slot *slot);
 /* Writes all dirty slices. What fails stays dirty. */
 must_check int cache_write(struct cache *cache);

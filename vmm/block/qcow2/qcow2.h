@@ -15,7 +15,7 @@
 
 #define QCOW2_CLUSTER_BYTES_MIN 512
 #define QCOW2_CLUSTER_BYTES_MAX (2 * MiB)
-/* What the L1 table's limit leaves with the largest clusters. */
+/* Of a backing file, as the format allows it. */
 #define QCOW2_NAME_BYTES_MAX 1023
 
 /* Of the first 4 bytes of a file. */

@@ -503,6 +503,38 @@ TEST(compressed_clusters_read_and_are_written_over)
 	}
 }
 
+TEST(narrow_refcounts_do_not_end_compression)
+{
+	static u8 data[64 * KiB];
+	const struct qcow2_options options = {
+		.size_bytes = 1 * MiB,
+		.cluster_bytes = 64 * KiB,
+		.refcount_bits = 1,
+	};
+	struct bench b = {};
+	struct block_file file;
+	struct extent extent;
+
+	folder_make(&b.folder);
+	b.path = b.config.path = folder_path(&b.folder, "d.qcow2");
+	check_eq(block_file_open(&file, b.path,
+				 BLOCK_FILE_WRITE | BLOCK_FILE_CREATE, NULL),
+		 0);
+	check_eq(qcow2_create(&file, &options, NULL), 0);
+	block_file_close(&file);
+	bench_open(&b);
+	memset(data, 5, sizeof(data));
+	for (u64 at = 0; at < options.size_bytes; at += sizeof(data)) {
+		check_eq(qcow2_write_compressed(b.disk, at, data, sizeof(data)),
+			 0);
+		check_eq(disk_map(b.disk, at, 512, &extent), 0);
+		check_eq(extent.kind, EXTENT_COMPRESSED);
+	}
+	bench_reopen(&b);
+	check(disk_is_whole(b.disk));
+	bench_free(&b);
+}
+
 /* The host has no space past `limit`: EFBIG stands for ENOSPC. */
 static void limit_files(u64 limit)
 {

@@ -528,7 +528,13 @@ static int place_packed(struct qcow2 *q, u64 bytes, u64 *ret_host)
 	u64 host, got, count = 0;
 	int err;
 
-	if (in_cluster(q, at) == 0)
+	if (in_cluster(q, at)) {
+		err = refcount_get(q, at >> q->cluster_bits, &count);
+		if (err)
+			return err;
+	}
+	/* What is at its end, or as often in use as can be counted, is full. */
+	if (!in_cluster(q, at) || count >= refcount_max(q))
 		at = left = 0;
 	if (bytes > left) {
 		err = clusters_allocate(q, 1, true, &host, &got);
@@ -542,9 +548,8 @@ static int place_packed(struct qcow2 *q, u64 bytes, u64 *ret_host)
 	if (in_cluster(q, at)) {
 		u64 cluster = at >> q->cluster_bits;
 
+		/* Again: it may be less by now. */
 		err = refcount_get(q, cluster, &count);
-		if (!err && count >= refcount_max(q))
-			err = -ENOSPC;
 		if (!err)
 			err = refcount_set(q, cluster, count + 1);
 		if (err && bytes > left)
@@ -601,13 +606,10 @@ int qcow2_write_compressed(struct disk *image, u64 offset, const void *data,
 		err = cluster_pack(q, q->cluster, packed, q->cluster_bytes - 1,
 				   &bytes);
 	}
-	if (!err && bytes) {
-		err = write_packed(q, offset >> q->cluster_bits, packed, bytes);
-		if (err == -ENOSPC)
-			bytes = 0; /* a count is full: as it is, then */
-	}
-	if (!err || err == -ENOSPC)
-		err = bytes ? err : qcow2_write(image, offset, data, size);
+	if (!err)
+		err = bytes ? write_packed(q, offset >> q->cluster_bits, packed,
+					   bytes)
+			    : qcow2_write(image, offset, data, size);
 	free(packed);
 	return err;
 }

@@ -31,8 +31,9 @@ struct net_user {
 	u8 *copy; /* owned: a restricted guest's frame; NULL: it is not */
 	struct passt_args args;
 	struct child child;
-	/* In jail it is started again by one; NULL: by us. */
-	struct launcher *launcher; /* owned */
+	/* In jail it is not we who start it again, but the launcher. */
+	bool jailed;
+	struct launcher *launcher; /* owned; NULL: there is none, or no more */
 	struct loop_watch launcher_watch;
 	bool launched; /* by the launcher, and not known to have ended */
 	struct loop_watch ended_watch, words_watch;
@@ -119,12 +120,14 @@ static void end_child(struct net_user *user)
 
 static void say_ended(struct net_user *user)
 {
+	bool again = user->launcher || !user->jailed;
 	u64 now_ns = clock_now_ns();
 
-	retry_ended(&user->retry, now_ns);
+	if (again)
+		retry_ended(&user->retry, now_ns);
 	if (log_limit_pass(&user->log_limit, now_ns))
-		log_at(LOG_WARN, "net",
-		       "passt has ended and is started again: %s",
+		log_at(LOG_WARN, "net", "passt has ended and %s again: %s",
+		       again ? "is started" : "cannot be started",
 		       user->words.said);
 }
 
@@ -135,6 +138,20 @@ static void on_ended(struct loop_watch *watch, u32 events)
 	(void)events;
 	end_child(user);
 	say_ended(user);
+}
+
+/* What it has started ends with it; one that we have started stays. */
+static void lose_launcher(struct net_user *user)
+{
+	loop_watch_del(user->loop, &user->launcher_watch);
+	launcher_free(user->launcher);
+	user->launcher = NULL;
+	retry_stop(&user->retry);
+	if (user->launched)
+		netstream_shut(&user->stream);
+	user->launched = false;
+	log_at(LOG_WARN, "net",
+	       "the launcher has ended: passt cannot be started again");
 }
 
 /* needs: io: read */
@@ -151,14 +168,11 @@ static void on_launcher(struct loop_watch *watch, u32 events)
 		netstream_shut(&user->stream);
 		say_ended(user);
 	}
-	if (err == -EAGAIN)
-		return;
-	/* The launcher itself: the link stays down. */
-	loop_watch_del(user->loop, watch);
-	retry_stop(&user->retry);
+	if (err != -EAGAIN)
+		lose_launcher(user);
 }
 
-/* The rest is done when the kernel tells of its end. */
+/* The rest is done when the kernel, or the launcher, tells of its end. */
 static void on_lost(struct netstream *stream, int err)
 {
 	struct net_user *user = container_of(stream, struct net_user, stream);
@@ -268,7 +282,7 @@ static void retry_due(struct loop_timer *timer)
 {
 	struct net_user *user = timer->ctx;
 
-	if (user->launcher ? relaunch(user) : launch(user))
+	if (user->jailed ? relaunch(user) : launch(user))
 		retry_ended(&user->retry, clock_now_ns());
 }
 
@@ -313,6 +327,20 @@ static int user_settle(struct netdev *netdev, struct fault *fault)
 	return fault_wrap(fault, -EIO, "--net user: passt does not start");
 }
 
+static int watch_launcher(struct net_user *user)
+{
+	int err;
+
+	user->launcher_watch = (struct loop_watch){launcher_fd(user->launcher),
+						   EPOLLIN, on_launcher, user};
+	err = loop_watch_add(user->loop, &user->launcher_watch);
+	if (err) {
+		launcher_free(user->launcher);
+		user->launcher = NULL;
+	}
+	return err;
+}
+
 static int user_jail(struct netdev *netdev, struct fault *fault)
 {
 	struct net_user *user = user_of(netdev);
@@ -325,11 +353,12 @@ static int user_jail(struct netdev *netdev, struct fault *fault)
 
 	if (!err)
 		err = launcher_create(&program, 1, &user->launcher, fault);
+	if (!err)
+		err = watch_launcher(user);
 	if (err)
 		return fault_wrap(fault, err, "--net user");
-	user->launcher_watch = (struct loop_watch){launcher_fd(user->launcher),
-						   EPOLLIN, on_launcher, user};
-	return loop_watch_add(user->loop, &user->launcher_watch);
+	user->jailed = true;
+	return 0;
 }
 
 /*

@@ -7,13 +7,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/harness_fault.h"
 #include "base/test.h"
+#include "vmm/net/retry.h"
 
 #define ECHO "exec cat <&3 >&3\n"
 
@@ -152,6 +155,8 @@ TEST(what_it_says_when_it_does_not_start_is_handed_on)
 }
 
 #define ANSWER_ONCE "dd bs=46 count=1 <&3 >&3 2>/dev/null\n"
+/* A frame of 64 bytes. */
+#define ECHO_ONCE "dd bs=68 count=1 <&3 >&3 2>/dev/null\n"
 
 TEST(its_end_takes_the_link_down_and_its_return_brings_it_up)
 {
@@ -181,6 +186,144 @@ TEST(while_it_cannot_be_started_it_is_tried_again)
 	write_script("PATH=/bin:/usr/bin\n" ECHO);
 	wait_for_link(true);
 	end();
+}
+
+/* ---- in jail ---- */
+
+/* A child of ours with this name; it may be about to take it. */
+static pid_t child_named(const char *name)
+{
+	u64 end_ns = clock_now_ns() + 60 * NS_PER_S;
+	char path[64], all[256], comm[64];
+	size_t size = strlen(name);
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", getpid(),
+		 getpid());
+	while (clock_now_ns() < end_ns) {
+		int fd = fd_open(path, O_RDONLY, 0);
+		ssize_t n = read(fd, all, sizeof(all) - 1);
+
+		check(n >= 0);
+		close(fd);
+		all[n] = 0;
+		for (char *at = strtok(all, " "); at; at = strtok(NULL, " ")) {
+			snprintf(comm, sizeof(comm), "/proc/%s/comm", at);
+			fd = fd_open(comm, O_RDONLY, 0);
+			n = fd < 0 ? 0 : read(fd, comm, sizeof(comm));
+			close(fd);
+			if (n == (ssize_t)size + 1 && !memcmp(comm, name, size))
+				return (pid_t)atoi(at);
+		}
+	}
+	test_fail("there is no child '%s'", name);
+}
+
+/* It is dead when this returns, and not reaped. */
+static void kill_launcher(void)
+{
+	pid_t pid = child_named("keel-launcher");
+	siginfo_t info;
+
+	check_eq(kill(pid, SIGKILL), 0);
+	check_eq(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+}
+
+/* `words` first, and then in jail; what comes next does `then`. */
+static void begin_jailed(const char *words, const char *then)
+{
+	signal(SIGPIPE, SIG_IGN); /* as the program has it */
+	begin(words, "user");
+	start();
+	check_eq(netdev_jail(t.netdev, &t.fault), 0);
+	write_script(then);
+}
+
+static void end_jailed(void)
+{
+	end();
+	/* Nobody is left of those who were started. */
+	check_eq(waitpid(-1, NULL, WNOHANG), -1);
+	check_eq(errno, ECHILD);
+	signal(SIGPIPE, SIG_DFL);
+}
+
+TEST(in_jail_it_is_started_again_each_time_by_the_launcher)
+{
+	u8 frame[64] = "a frame";
+
+	begin_jailed("PATH=/bin:/usr/bin\n" ANSWER_ONCE "exit 1\n",
+		     ANSWER_ONCE ECHO_ONCE "exit 1\n");
+	wait_for_link(false);
+	wait_for_link(true);
+	write_script(ECHO);
+	echo(frame, sizeof(frame));
+	wait_for_link(false);
+	wait_for_link(true);
+	echo(frame, sizeof(frame));
+	check_eq(t.link_changes, 5);
+	end_jailed();
+}
+
+TEST(in_jail_one_that_breaks_the_stream_is_ended_and_started_again)
+{
+	begin_jailed("PATH=/bin:/usr/bin\n" ANSWER_ONCE "exit 1\n",
+		     ANSWER_ONCE "printf '\\377\\377\\377\\377' >&3\n"
+				 "exec sleep 1000\n");
+	wait_for_link(false);
+	wait_for_link(true);
+	write_script(ECHO);
+	wait_for_link(false);
+	wait_for_link(true);
+	end_jailed();
+}
+
+TEST(in_jail_while_it_cannot_be_started_it_is_tried_again)
+{
+	begin_jailed("PATH=/bin:/usr/bin\n" ANSWER_ONCE "exit 1\n", NULL);
+	wait_for_link(false);
+	/* Two timers at least. */
+	check_eq(loop_run_once(t.loop, NS_PER_S), 0);
+	check_eq(loop_run_once(t.loop, NS_PER_S), 0);
+	check(!t.netdev->link_up);
+	write_script(ECHO);
+	wait_for_link(true);
+	end_jailed();
+}
+
+TEST(without_the_launcher_the_network_stays_until_passt_ends)
+{
+	u8 frame[64] = "a frame";
+
+	begin_jailed("PATH=/bin:/usr/bin\n" ANSWER_ONCE ECHO_ONCE "exit 1\n",
+		     ECHO);
+	kill_launcher();
+	check_eq(loop_run_once(t.loop, 0), 0);
+	check(t.netdev->link_up);
+	echo(frame, sizeof(frame));
+	wait_for_link(false);
+	/* Longer than the first waiting. */
+	check_eq(loop_run_once(t.loop, 2 * RETRY_MIN_NS), 0);
+	check_eq(loop_run_once(t.loop, 2 * RETRY_MIN_NS), 0);
+	check_eq(t.link_changes, 2);
+	end_jailed();
+}
+
+TEST(what_the_launcher_has_started_ends_with_it)
+{
+	begin_jailed("PATH=/bin:/usr/bin\n" ANSWER_ONCE "exit 1\n", ECHO);
+	wait_for_link(false);
+	wait_for_link(true);
+	kill_launcher();
+	wait_for_link(false);
+	check_eq(loop_run_once(t.loop, 2 * RETRY_MIN_NS), 0);
+	check_eq(t.link_changes, 4);
+	end_jailed();
+}
+
+TEST(a_launcher_that_starts_nothing_ends_with_us)
+{
+	begin_jailed("PATH=/bin:/usr/bin\n" ECHO, NULL);
+	end_jailed();
 }
 
 TEST(a_peer_that_breaks_the_stream_is_ended)

@@ -50,14 +50,18 @@ static struct net_user *user_of(struct netdev *netdev)
 
 /* ---- what it says, and its end ---- */
 
-/* needs: io: read */
+/* What there is, or as much as a pipe holds: it may say more for ever.
+ * needs: io: read */
 static void read_words(struct net_user *user)
 {
-	char data[512];
-	ssize_t n;
+	char data[4096];
+	ssize_t n = 1;
 
-	while ((n = read(user->child.err_fd, data, sizeof(data))) > 0)
-		passt_words_add(&user->words, data, (size_t)n);
+	for (u32 i = 0; i < 16 && n > 0; i++) {
+		n = read(user->child.err_fd, data, sizeof(data));
+		if (n > 0)
+			passt_words_add(&user->words, data, (size_t)n);
+	}
 	/* Nobody will write to it any more, and it would wake us for ever. */
 	if (!n && user->words_watched) {
 		loop_watch_del(user->loop, &user->words_watch);

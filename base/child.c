@@ -93,14 +93,15 @@ int child_find(const char *name, char *ret_path, size_t size)
 {
 	const char *at = getenv("PATH");
 
-	while (at && *at) {
+	/* As posix_spawnp has it. */
+	at = at ? at : "/bin:/usr/bin";
+	while (*at) {
 		size_t length = strcspn(at, ":");
 		int n = snprintf(ret_path, size, "%.*s/%s", (int)length, at,
 				 name);
 
-		if (n < 0 || (size_t)n >= size)
-			return trace_err(-ENAMETOOLONG);
-		if (!access(ret_path, X_OK))
+		if (*at == '/' && n > 0 && (size_t)n < size &&
+		    !access(ret_path, X_OK))
 			return 0;
 		at += length + (at[length] == ':');
 	}

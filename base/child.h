@@ -28,7 +28,10 @@ struct child {
 must_check int child_start(struct child *child, const char *const argv[],
 			   int fd);
 
-/* Where in PATH a program is. -ENOENT: nowhere; -ENAMETOOLONG. */
+/*
+ * Where in PATH a program is: an absolute path. Places in PATH without a root,
+ * or too long for `size`, are left out. -ENOENT: nowhere; anything is in ret_path.
+ */
 must_check int child_find(const char *name, char *ret_path, size_t size);
 
 /* SIGKILL. Nothing if there is none. */

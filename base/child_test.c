@@ -111,3 +111,95 @@ TEST(a_program_that_is_missing_is_an_error)
 	check_eq(child.err_fd, -1);
 	check_eq(child_reap(&child), 0);
 }
+
+/* ---- where a program is ---- */
+
+static struct {
+	char path[4096], directory[32], program[64], plain[64];
+} f;
+
+/* A directory with a program, and one that is not to be run. */
+static void begin_find(void)
+{
+	int fd;
+
+	snprintf(f.path, sizeof(f.path), "%s", getenv("PATH"));
+	strcpy(f.directory, "/tmp/child-test-XXXXXX");
+	check(mkdtemp(f.directory) != NULL);
+	snprintf(f.program, sizeof(f.program), "%s/program", f.directory);
+	snprintf(f.plain, sizeof(f.plain), "%s/plain", f.directory);
+	fd = fd_open(f.program, O_WRONLY | O_CREAT, 0755);
+	check(fd >= 0);
+	close(fd);
+	fd = fd_open(f.plain, O_WRONLY | O_CREAT, 0644);
+	check(fd >= 0);
+	close(fd);
+}
+
+static void end_find(void)
+{
+	unlink(f.program);
+	unlink(f.plain);
+	check_eq(rmdir(f.directory), 0);
+	setenv("PATH", f.path, 1);
+}
+
+static void set_path(const char *before, const char *after)
+{
+	char text[8192];
+
+	snprintf(text, sizeof(text), "%s%s%s", before, f.directory, after);
+	setenv("PATH", text, 1);
+}
+
+TEST(a_program_is_found_in_the_first_place_that_has_it)
+{
+	char path[64] = "";
+
+	begin_find();
+	set_path("/nowhere:", ":/bin");
+	check_eq(child_find("program", path, sizeof(path)), 0);
+	check_str_eq(path, f.program);
+	check_eq(child_find("sh", path, sizeof(path)), 0);
+	check_str_eq(path, "/bin/sh");
+	set_path("", "");
+	check_eq(child_find("program", path, sizeof(path)), 0);
+	check_eq(child_find("plain", path, sizeof(path)), -ENOENT);
+	check_eq(child_find("missing", path, sizeof(path)), -ENOENT);
+	end_find();
+}
+
+TEST(places_without_a_root_or_too_long_are_left_out)
+{
+	char path[64], before[512];
+
+	begin_find();
+	check_eq(chdir(f.directory), 0);
+	setenv("PATH", ":.:/nowhere:", 1);
+	check_eq(child_find("program", path, sizeof(path)), -ENOENT);
+	setenv("PATH", "", 1);
+	check_eq(child_find("program", path, sizeof(path)), -ENOENT);
+	memset(before, '/', sizeof(before));
+	strcpy(before + 300, ":");
+	set_path(before, "");
+	check_eq(child_find("program", path, sizeof(path)), 0);
+	check_str_eq(path, f.program);
+	check_eq(chdir("/"), 0);
+	end_find();
+}
+
+/* As child_start does it. */
+TEST(without_a_path_the_usual_places_are_looked_at)
+{
+	const char *const argv[] = {"sh", "-c", "exit 3", NULL};
+	char path[64] = "";
+
+	begin_find();
+	unsetenv("PATH");
+	check_eq(child_start(&child, argv, STDERR_FILENO), 0);
+	check_eq(WEXITSTATUS(child_reap(&child)), 3);
+	check_eq(child_find("sh", path, sizeof(path)), 0);
+	check_str_eq(path, "/bin/sh");
+	check_eq(child_find("program", path, sizeof(path)), -ENOENT);
+	end_find();
+}

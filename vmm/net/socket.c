@@ -9,6 +9,7 @@
 #include <sys/un.h>
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "vmm/net/netstream.h"
 #include "vmm/net/retry.h"
 
@@ -51,6 +52,10 @@ static void on_lost(struct netstream *stream, int err)
 	netstream_shut(stream);
 	if (!s->jailed)
 		retry_ended(&s->retry, clock_now_ns());
+	else
+		log_at(LOG_WARN, "net",
+		       "'%s' has gone; the jail lets nobody connect to it again",
+		       s->address.sun_path);
 }
 
 static void retry_due(struct loop_timer *timer)

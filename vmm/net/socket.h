@@ -2,7 +2,8 @@
 /*
  * A netdev over a UNIX stream socket that somebody else listens on: another
  * machine monitor, a switch, a test. Frames as in frames.h. The peer must be
- * there at the start; when it goes, the link is down until it listens again.
+ * there at the start; when it goes, the link is down until it listens again, or,
+ * in jail, for good.
  */
 #ifndef VMM_NET_SOCKET_H
 #define VMM_NET_SOCKET_H

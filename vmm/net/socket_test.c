@@ -2,6 +2,7 @@
 #include "vmm/net/net.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include "base/fd.h"
 #include "base/harness_fault.h"
 #include "base/test.h"
+#include "vmm/net/retry.h"
 
 static struct {
 	struct loop *loop;
@@ -129,6 +131,24 @@ TEST(a_peer_that_comes_back_finds_us_again)
 	listen_there();
 	wait_for_link(true);
 	take_peer();
+	end();
+}
+
+TEST(a_peer_that_goes_is_not_looked_for_in_jail)
+{
+	struct pollfd wait = {.events = POLLIN};
+
+	begin();
+	listen_there();
+	check_eq(netdev_start(t.netdev, &t.fault), 0);
+	take_peer();
+	check_eq(netdev_jail(t.netdev, &t.fault), 0);
+	fd_close(&t.peer);
+	wait_for_link(false);
+	check_eq(loop_run_once(t.loop, 2 * RETRY_MIN_NS), 0);
+	wait.fd = t.listener;
+	check_eq(poll(&wait, 1, 0), 0);
+	check(!t.netdev->link_up);
 	end();
 }
 

@@ -264,17 +264,40 @@ static struct loop_work *take_work(struct loop *loop)
 	return work;
 }
 
+static u32 count_works(struct loop *loop)
+{
+	u32 count = 0;
+
+	mutex_lock(&loop->lock);
+	for (struct list *at = loop->works.next; at != &loop->works;
+	     at = at->next)
+		count++;
+	mutex_unlock(&loop->lock);
+	return count;
+}
+
+/*
+ * What is posted meanwhile, perhaps by the work itself, waits for the next
+ * round: watches and timers come in between. Who posts to a queue that is not
+ * empty does not ring, so that is done here.
+ */
 static void on_wake_fd(struct loop_watch *watch, u32 events)
 {
 	struct loop *loop = watch->ctx;
 	struct loop_work *work;
-	u64 count;
+	u32 count;
+	u64 rings;
 
 	(void)events;
 	/* Only empties the fd, before the queue: no ring is lost. */
-	(void)!read(loop->wake_fd, &count, sizeof(count));
-	while ((work = take_work(loop)))
-		work->fn(work);
+	(void)!read(loop->wake_fd, &rings, sizeof(rings));
+	for (count = count_works(loop); count; count--) {
+		work = take_work(loop);
+		if (work)
+			work->fn(work);
+	}
+	if (count_works(loop))
+		ring(loop);
 }
 
 /* ---- running ---- */

@@ -79,7 +79,8 @@ void loop_work_init(struct loop_work *work, void (*fn)(struct loop_work *work),
 		    void *ctx);
 /*
  * Any thread, no allocation: fn runs once in the loop's thread. Posting what
- * is still waiting does nothing, so the callback must look at all there is.
+ * is still waiting does nothing, so the callback must look at all there is. What
+ * a callback posts runs in the next round, after watches and timers that are due.
  */
 void loop_post(struct loop *loop, struct loop_work *work);
 void loop_work_cancel(struct loop *loop, struct loop_work *work);

@@ -184,6 +184,44 @@ TEST(work_posted_twice_before_it_runs_is_run_once)
 	loop_free(NULL);
 }
 
+static struct loop_work others[3];
+static u32 rounds, others_count;
+
+static void post_again(struct loop_work *w)
+{
+	if (++rounds < 1000)
+		loop_post(fx.loop, w);
+}
+
+static void count_other(struct loop_work *w)
+{
+	(void)w;
+	others_count++;
+}
+
+TEST(work_that_posts_itself_leaves_the_loop_to_others)
+{
+	start();
+	rounds = others_count = 0;
+	loop_work_init(&work, post_again, NULL);
+	loop_post(fx.loop, &work);
+	for (u32 i = 0; i < ARRAY_SIZE(others); i++) {
+		loop_work_init(&others[i], count_other, NULL);
+		loop_post(fx.loop, &others[i]);
+	}
+	check_eq(loop_run_once(fx.loop, 0), 0);
+	check_eq(rounds, 1);
+	check_eq(others_count, ARRAY_SIZE(others));
+	/* The next round comes at once. */
+	for (u32 n = 2; n <= 1000; n++) {
+		check_eq(loop_run_once(fx.loop, UINT64_MAX), 0);
+		check_eq(rounds, n);
+	}
+	check_eq(loop_run_once(fx.loop, 0), 0);
+	check_eq(rounds, 1000);
+	loop_free(fx.loop);
+}
+
 TEST(a_stop_before_the_run_ends_it_at_once)
 {
 	start();

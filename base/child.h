@@ -5,7 +5,8 @@
  * which we read. It is in a process group of its own, so that keys typed at our
  * terminal are not for it.
  *
- * Threads: one at a time. Nobody else may wait for "any child".
+ * Threads: one at a time. Nobody else may wait for "any child", and SIGCHLD is
+ * not ignored, with which the kernel does: programs may be started so.
  */
 #ifndef BASE_CHILD_H
 #define BASE_CHILD_H

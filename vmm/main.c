@@ -74,6 +74,8 @@ static int command_run(int argc, char *argv[])
 	int ended_by, status;
 
 	guard_terminal();
+	/* Whoever starts us may ignore it, and then no child can be waited for. */
+	signal(SIGCHLD, SIG_DFL);
 	status = run_main(argc, argv, &terminal, &ended_by);
 	if (ended_by)
 		die_of(ended_by);

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/iov.h"
 #include "base/log.h"
 #include "base/thread.h"
 #include "vmm/block/disk.h"
@@ -50,41 +51,18 @@ struct block {
 
 /* ---- the worker ---- */
 
-/* Between the flat `data` and `size` bytes at `skip` of the segments. */
-static void copy_iov(const struct block_request *r, u64 skip, u8 *data,
-		     u64 size, bool to_iov)
-{
-	for (u32 i = 0; i < r->iov_count && size; i++) {
-		u64 length = r->iov[i].iov_len, n;
-		u8 *at = r->iov[i].iov_base;
-
-		if (skip >= length) {
-			skip -= length;
-			continue;
-		}
-		n = MIN(length - skip, size);
-		if (to_iov)
-			memcpy(at + skip, data, n);
-		else
-			memcpy(data, at + skip, n);
-		data += n;
-		size -= n;
-		skip = 0;
-	}
-}
-
 static int move_one(struct block *b, struct block_request *r, u64 done, u64 n)
 {
 	u64 offset = r->offset_bytes + done;
 	int err;
 
 	if (r->op == BLOCK_WRITE) {
-		copy_iov(r, done, b->bounce, n, false);
+		iov_read(r->iov, r->iov_count, done, b->bounce, n);
 		return disk_write(b->image, offset, b->bounce, n);
 	}
 	err = disk_read(b->image, offset, b->bounce, n);
 	if (!err)
-		copy_iov(r, done, b->bounce, n, true);
+		iov_write(r->iov, r->iov_count, done, b->bounce, n);
 	return err;
 }
 

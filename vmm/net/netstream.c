@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "base/fd.h"
+#include "base/iov.h"
 
 /* Of one wake: the loop has others to serve. */
 #define READS_MAX 8
@@ -35,20 +36,8 @@ static void set_link(struct netstream *s, bool up)
 
 /* ---- output ---- */
 
-static void keep_rest(struct netstream *s, const struct iovec *iov, u32 count,
-		      size_t skip)
-{
-	s->rest_start = s->rest_end = 0;
-	for (u32 i = 0; i < count; i++) {
-		size_t gone = MIN(skip, iov[i].iov_len);
-		size_t size = iov[i].iov_len - gone;
-
-		memcpy(s->rest + s->rest_end, (u8 *)iov[i].iov_base + gone,
-		       size);
-		s->rest_end += (u32)size;
-		skip -= gone;
-	}
-}
+/* Of one frame, with its head. */
+#define REST_BYTES (FRAMES_HEAD_BYTES + NETDEV_FRAME_BYTES_MAX)
 
 static bool refuse(struct netstream *s)
 {
@@ -81,7 +70,9 @@ bool netstream_send(struct netdev *netdev, const struct iovec *iov, u32 count)
 	if (n < 0)
 		return errno == EAGAIN ? refuse(s) : true;
 	if ((size_t)n < sizeof(head) + size) {
-		keep_rest(s, all, 1 + count, (size_t)n);
+		s->rest_start = 0;
+		s->rest_end = (u32)iov_read(all, 1 + count, (size_t)n, s->rest,
+					    REST_BYTES);
 		watch_again(s);
 	}
 	return true;
@@ -226,7 +217,7 @@ int netstream_init(struct netstream *s, struct loop *loop,
 		.fd = -1,
 	};
 	loop_work_init(&s->wanted_work, wanted_due, s);
-	s->rest = malloc(FRAMES_HEAD_BYTES + NETDEV_FRAME_BYTES_MAX);
+	s->rest = malloc(REST_BYTES);
 	if (!s->rest)
 		return trace_err(-ENOMEM);
 	return frames_init(&s->frames);

@@ -14,6 +14,7 @@
 
 #include "base/child.h"
 #include "base/fd.h"
+#include "base/iov.h"
 #include "base/log.h"
 #include "vmm/jail/launcher.h"
 #include "vmm/net/net_filter.h"
@@ -372,14 +373,12 @@ static int user_jail(struct netdev *netdev, struct fault *fault)
 static bool send_restricted(struct net_user *user, const struct iovec *iov,
 			    u32 count)
 {
-	struct iovec copy = {.iov_base = user->copy};
+	const struct iovec copy = {
+		.iov_base = user->copy,
+		.iov_len = iov_read(iov, count, 0, user->copy,
+				    NETDEV_FRAME_BYTES_MAX),
+	};
 
-	for (u32 i = 0; i < count; i++) {
-		assert(iov[i].iov_len <= NETDEV_FRAME_BYTES_MAX - copy.iov_len);
-		memcpy(user->copy + copy.iov_len, iov[i].iov_base,
-		       iov[i].iov_len);
-		copy.iov_len += iov[i].iov_len;
-	}
 	return !net_filter_passes(&user->options, user->copy,
 				  (u32)copy.iov_len) ||
 	       netstream_send(&user->stream.netdev, &copy, 1);

@@ -14,8 +14,7 @@
 #ifndef VMM_VIRTIO_VIRTQUEUE_H
 #define VMM_VIRTIO_VIRTQUEUE_H
 
-#include <sys/uio.h>
-
+#include "base/iov.h"
 #include "vmm/memory/guest_mem.h"
 
 #define VIRTQ_SIZE_MAX 256
@@ -113,14 +112,5 @@ bool virtq_interrupt_wanted(struct virtq *vq);
  * look again.
  */
 bool virtq_ask_notify(struct virtq *vq, bool wanted);
-
-/* Copies out of, or into, `count` parts from byte `skip` on; how many bytes. */
-size_t iov_read(const struct iovec *iov, u32 count, size_t skip, void *data,
-		size_t size);
-size_t iov_write(const struct iovec *iov, u32 count, size_t skip,
-		 const void *data, size_t size);
-/* Leaves out the first `bytes` of the parts; returns how many parts are gone,
- * and the first that stays begins further in. */
-u32 iov_skip(struct iovec *iov, u32 count, size_t bytes);
 
 #endif

@@ -154,26 +154,32 @@ static void give_to_worker(struct block *b, struct block_request *r)
 
 /* ---- starting requests ---- */
 
-/* For `done` in the next round of the loop. */
-static void end_later(struct block *b, struct block_request *r, int err)
+static void end(struct block *b, struct block_request *r, int err)
 {
 	r->state = ENDED;
 	r->err = err;
 	list_add_tail(&b->ended, &r->link);
+}
+
+/* For `done` in the next round of the loop. */
+static void end_later(struct block *b, struct block_request *r, int err)
+{
+	end(b, r, err);
 	ring(b);
 }
 
+/* Of aio_reap; what has ended is looked at right after it. */
 static void on_aio_done(struct aio_op *op, s64 result)
 {
 	struct block_request *r = container_of(op, struct block_request, aio);
 
 	if (result == (s64)r->size_bytes)
-		end_later(r->block, r, 0);
+		end(r->block, r, 0);
 	else if (result >= 0 || result == -EAGAIN || result == -EINTR)
 		/* The end of a file, a medium's limit: again, step by step. */
 		give_to_worker(r->block, r);
 	else
-		end_later(r->block, r, (int)result);
+		end(r->block, r, (int)result);
 }
 
 /* For the place in the file, and not of the disk: clusters may be smaller. */

@@ -157,6 +157,21 @@ static int open_ports(struct devices *devices, const struct device_words *words,
 
 /* ---- all ---- */
 
+static int jail_nets(struct devices *devices, struct fault *fault)
+{
+	int err = 0;
+
+	for (u32 i = 0; !err && i < devices->net_count; i++)
+		err = netdev_jail(devices->net[i].netdev, fault);
+	if (!err || !devices->net_is_usual)
+		return err;
+	fault_print(fault, "keel: the machine has no network");
+	fault_clear(fault);
+	devices->net_is_usual = false;
+	netdev_close(devices->net[--devices->net_count].netdev);
+	return 0;
+}
+
 int devices_create(struct devices *devices, const struct device_words *words,
 		   const struct backend_config *config, struct fault *fault)
 {
@@ -166,8 +181,8 @@ int devices_create(struct devices *devices, const struct device_words *words,
 	err = open_ports(devices, words, config, fault);
 	if (!err)
 		err = open_nets(devices, words, config->loop, fault);
-	for (u32 i = 0; !err && words->jail && i < devices->net_count; i++)
-		err = netdev_jail(devices->net[i].netdev, fault);
+	if (!err && words->jail)
+		err = jail_nets(devices, fault);
 	return err;
 }
 

@@ -318,9 +318,11 @@ static int user_settle(struct netdev *netdev, struct fault *fault)
 		struct pollfd wait = {.fd = user->stream.fd, .events = POLLIN};
 
 		now_ns = clock_now_ns();
-		if (now_ns >= end_ns)
+		if (now_ns >= end_ns) {
+			end_child(user);
 			return fault_set(fault, FAULT_TIMEOUT, -ETIMEDOUT,
 					 "--net user: passt does not answer");
+		}
 		(void)poll(&wait, 1, (int)((end_ns - now_ns) / NS_PER_MS) + 1);
 		if (wait.revents)
 			netstream_input(&user->stream);

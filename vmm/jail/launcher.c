@@ -62,7 +62,7 @@ static void signals_default(void)
 
 /* A child of the launcher's; `report` closes when the program runs. */
 static no_return void become(const struct launcher_program *program, int socket,
-			     int report)
+			     int report, pid_t launcher)
 {
 	static const char *const environment[] = {
 		"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
@@ -71,6 +71,7 @@ static no_return void become(const struct launcher_program *program, int socket,
 	signals_default();
 	/* The launcher has nothing from 3 on but what is close-on-exec. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) ||
+	    getppid() != launcher || dup2(STDOUT_FILENO, STDERR_FILENO) < 0 ||
 	    dup2(socket, PROGRAM_FD) < 0 || fcntl(PROGRAM_FD, F_SETFD, 0) ||
 	    execve(program->path, (char *const *)(uintptr_t)program->argv,
 		   (char *const *)(uintptr_t)environment)) {
@@ -83,13 +84,13 @@ static no_return void become(const struct launcher_program *program, int socket,
 static int run_program(struct office *o, u32 index, int socket)
 {
 	int report[2], err = 0;
-	pid_t pid;
+	pid_t launcher = getpid(), pid;
 
 	if (pipe2(report, O_CLOEXEC))
 		return -errno;
 	pid = fork();
 	if (!pid)
-		become(&o->programs[index], socket, report[1]);
+		become(&o->programs[index], socket, report[1], launcher);
 	if (pid < 0)
 		err = -errno;
 	(void)close(report[1]);
@@ -147,7 +148,7 @@ static void stop(struct office *o, struct launcher_message *m)
 
 	m->value = pid ? 0 : -ESRCH;
 	if (pid)
-		(void)kill(pid, SIGTERM); /* a child, not reaped */
+		(void)kill(pid, SIGKILL); /* a child, not reaped */
 	answer(o, m, -1);
 }
 

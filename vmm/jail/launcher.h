@@ -6,9 +6,9 @@
  * with all their arguments. The jailed process can ask it to start or stop one of
  * them by number, and nothing else: it names no path, no argument and no
  * descriptor. Each program has a socket to the jailed process as descriptor 3,
- * which the launcher makes anew at each start; besides that it has /dev/null, our
- * standard error, a new session, no new privileges, no core dumps, and an
- * environment of nothing but PATH. When the jailed process ends, so do they.
+ * which the launcher makes anew at each start; besides that it has /dev/null three
+ * times, a new session, no new privileges, no core dumps, and an environment of
+ * nothing but PATH. When the jailed process ends, so do they.
  *
  * A program is started at most once at a time. One thread uses a launcher.
  */
@@ -47,7 +47,7 @@ void launcher_free(struct launcher *launcher);
  */
 must_check int launcher_start(struct launcher *launcher, u32 program,
 			      int *ret_fd);
-/* SIGTERM; its end is told like any other. -ESRCH: it does not run. */
+/* SIGKILL; its end is told like any other. -ESRCH: it does not run. */
 must_check int launcher_stop(struct launcher *launcher, u32 program);
 
 /* Readable when a program has ended, and when the launcher has. */

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/str.h"
+
 /* Diagnostics only: nothing decides anything by it. */
 static _Thread_local struct err_origin last_origin;
 
@@ -136,5 +138,6 @@ void fault_print(const struct fault *f, const char *prefix)
 	char text[FAULT_CHAIN_MAX * FAULT_TEXT_BYTES_MAX + 128];
 
 	fault_format(f, text, sizeof(text));
+	str_make_printable(text, strlen(text));
 	fprintf(stderr, "%s: %s\n", prefix, text);
 }

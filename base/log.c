@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The log: see log.h. */
 #include "base/log.h"
+#include "base/str.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -22,14 +23,6 @@ bool log_enabled(enum log_level level)
 	return level <= __atomic_load_n(&level_max, __ATOMIC_RELAXED);
 }
 
-/* A guest's text must not steer the terminal it is shown on. */
-static void make_printable(char *text, size_t size)
-{
-	for (size_t i = 0; i < size; i++)
-		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
-			text[i] = '?';
-}
-
 void log_at(enum log_level level, const char *room, const char *fmt, ...)
 {
 	char line[LOG_LINE_BYTES_MAX];
@@ -48,7 +41,7 @@ void log_at(enum log_level level, const char *room, const char *fmt, ...)
 	va_end(args);
 	assert(n >= 0);
 	used = MIN(used + (size_t)n, sizeof(line) - 2);
-	make_printable(line, used);
+	str_make_printable(line, used);
 	line[used++] = '\n';
 	/* Nobody is left to tell when standard error itself fails. */
 	if (write(STDERR_FILENO, line, used) < 0)

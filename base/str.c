@@ -145,3 +145,10 @@ int str_parse_size(struct str s, u64 *ret_bytes)
 	*ret_bytes = value << shift;
 	return 0;
 }
+
+void str_make_printable(char *text, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+			text[i] = '?';
+}

@@ -37,6 +37,9 @@ bool str_split(struct str *rest, char separator, struct str *ret_part);
 /* Copies and terminates; -ENOBUFS, writing nothing, if it does not fit. */
 must_check int str_copy(struct str s, char *text, size_t size);
 
+/* In place: a stranger's text must not steer the terminal it is shown on. */
+void str_make_printable(char *text, size_t size);
+
 /*
  * The whole view as a number, decimal or 0x hexadecimal, no sign, no blanks.
  * -EINVAL when it is none, -ERANGE beyond 64 bits.

@@ -104,3 +104,11 @@ TEST(a_prefix_longer_than_the_view_does_not_match)
 	check(!str_starts(str_of("ab"), "abc"));
 	check(str_starts(str_of("abc"), "ab"));
 }
+
+TEST(what_a_terminal_obeys_is_not_shown)
+{
+	char text[] = "a\x1b[2J\tb\x7f\xc3\xa4";
+
+	str_make_printable(text, strlen(text));
+	check_str_eq(text, "a?[2J?b?\xc3\xa4");
+}

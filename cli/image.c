@@ -198,36 +198,21 @@ static int judge(const struct subcommand *s, struct image_job *job)
 	return 0;
 }
 
-/* What the house calls a mistake of the user's. */
-static int fault_status(const struct fault *fault)
-{
-	switch (fault->class) {
-	case FAULT_INVALID:
-	case FAULT_NOT_FOUND:
-	case FAULT_UNSUPPORTED:
-	case FAULT_DENIED:
-		return IMAGE_EXIT_USAGE;
-	default:
-		return IMAGE_EXIT_FAILED;
-	}
-}
-
 static int run_subcommand(const struct subcommand *s, struct image_job *job)
 {
-	int status = judge(s, job) ? IMAGE_EXIT_USAGE : s->run(job);
+	int status = judge(s, job) ? STATUS_USAGE : s->run(job);
 
 	if (!fault_is_set(&job->fault))
-		return fflush(stdout) || ferror(stdout) ? IMAGE_EXIT_FAILED
-							: status;
+		return fflush(stdout) || ferror(stdout) ? STATUS_FAILED : status;
 	/* A sentence of ours says all; "Invalid argument" adds nothing. */
 	if (job->fault.class == FAULT_INVALID)
 		job->fault.err = 0;
 	fault_print(&job->fault, "keel");
 	if (s->run == image_check_out)
-		return IMAGE_EXIT_FAILED;
+		return STATUS_FAILED;
 	if (s->run == image_compare)
 		return 2;
-	return fault_status(&job->fault);
+	return status_of_fault(&job->fault);
 }
 
 int image_main(int argc, char *argv[])
@@ -246,14 +231,13 @@ int image_main(int argc, char *argv[])
 		for (size_t i = 0; i < ARRAY_SIZE(subcommands); i++)
 			fprintf(stderr, " %s", subcommands[i].word);
 		fputc('\n', stderr);
-		return IMAGE_EXIT_USAGE;
+		return STATUS_USAGE;
 	}
 	if (opt_parse(&image_command, argc - 1, argv + 1, &job.options,
 		      &job.operands, &job.fault)) {
 		job.fault.err = 0;
 		fault_print(&job.fault, "keel");
-		return s->run == image_check_out ? IMAGE_EXIT_FAILED
-						 : IMAGE_EXIT_USAGE;
+		return s->run == image_check_out ? STATUS_FAILED : STATUS_USAGE;
 	}
 	if (job.options.help) {
 		opt_print_help(&image_command, stdout);

@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "base/opt.h"
+#include "cli/status.h"
 #include "vmm/block/disk.h"
 #include "vmm/block/qcow2/qcow2.h"
 
@@ -22,9 +23,6 @@ extern const struct opt_command image_command;
 int image_main(int argc, char *argv[]);
 
 /* ---- what the subcommands share ---- */
-
-#define IMAGE_EXIT_FAILED 1
-#define IMAGE_EXIT_USAGE  2
 
 struct image_options {
 	const char *format, *output_format;

@@ -204,7 +204,7 @@ int image_convert(struct image_job *job)
 				"cannot write '%s'", job->operands.item[1]);
 	(void)disk_close(c.from); /* read only: nothing to lose */
 	free(c.buffer);
-	return err ? IMAGE_EXIT_FAILED : 0;
+	return err ? STATUS_FAILED : 0;
 }
 
 /* ---- compare ---- */

@@ -221,7 +221,7 @@ int image_info(struct image_job *job)
 	int err = open_alone(job, false, &image);
 
 	if (err)
-		return IMAGE_EXIT_FAILED;
+		return STATUS_FAILED;
 	err = block_file_used(&image->file, &used_bytes);
 	if (!err)
 		err = job->options.output ? info_json(image, used_bytes)
@@ -311,7 +311,7 @@ int image_map_out(struct image_job *job)
 	int err = image_job_open(job, 0, &image);
 
 	if (err)
-		return IMAGE_EXIT_FAILED;
+		return STATUS_FAILED;
 	if (job->options.output)
 		json_begin(&json, NULL, '[');
 	else
@@ -413,7 +413,7 @@ int image_check_out(struct image_job *job)
 	int err = open_alone(job, o->repair != DISK_REPAIR_NONE, &image);
 
 	if (err)
-		return IMAGE_EXIT_FAILED;
+		return STATUS_FAILED;
 	format = image->class->name;
 	err = disk_check(image, (enum disk_repair)o->repair, &check);
 	(void)disk_close(image); /* check itself has synced */
@@ -427,7 +427,7 @@ int image_check_out(struct image_job *job)
 	if (err) {
 		fault_set(&job->fault, FAULT_IO, err,
 			  "cannot check all of '%s'", job->operands.item[0]);
-		return IMAGE_EXIT_FAILED;
+		return STATUS_FAILED;
 	}
 	image_progress(job, 1, 1);
 	if (o->output)

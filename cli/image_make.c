@@ -349,7 +349,7 @@ int image_create(struct image_job *job)
 	const char *format;
 
 	if (create(job, &format, &settings))
-		return IMAGE_EXIT_FAILED;
+		return STATUS_FAILED;
 	say_made(job, format, &settings);
 	return 0;
 }
@@ -395,7 +395,7 @@ int image_resize_to(struct image_job *job)
 	u64 size = 0;
 
 	if (err)
-		return IMAGE_EXIT_FAILED;
+		return STATUS_FAILED;
 	err = new_size(job, image->size_bytes, &size);
 	if (!err)
 		err = disk_resize(image, size, &job->fault);
@@ -404,7 +404,7 @@ int image_resize_to(struct image_job *job)
 		err = fault_set(&job->fault, FAULT_IO, closed,
 				"cannot write '%s'", config.path);
 	if (err)
-		return IMAGE_EXIT_FAILED;
+		return STATUS_FAILED;
 	if (!job->options.quiet)
 		puts("Image resized.");
 	return 0;

@@ -12,13 +12,11 @@
 #include "base/fd.h"
 #include "base/loop.h"
 #include "cli/devices.h"
+#include "cli/status.h"
 #include "vmm/char/backend.h"
 #include "vmm/jail/jail.h"
 #include "vmm/kick.h"
 #include "vmm/machine/machine.h"
-
-#define EXIT_FAILED 1
-#define EXIT_USAGE  2
 
 struct run_options {
 	const char *kernel, *initrd, *append, *firmware;
@@ -629,19 +627,6 @@ static int add_operands(struct run_options *options,
 	return 0;
 }
 
-static int fault_status(const struct fault *fault)
-{
-	switch (fault->class) {
-	case FAULT_INVALID:
-	case FAULT_NOT_FOUND:
-	case FAULT_UNSUPPORTED:
-	case FAULT_DENIED:
-		return EXIT_USAGE;
-	default:
-		return EXIT_FAILED;
-	}
-}
-
 int run_main(int argc, char *argv[], struct terminal *terminal, int *ret_signal)
 {
 	struct run run = {
@@ -661,14 +646,14 @@ int run_main(int argc, char *argv[], struct terminal *terminal, int *ret_signal)
 	if (opt_parse(&run_command, argc, argv, &run.options, &operands, &fault) ||
 	    add_operands(&run.options, &operands, &fault)) {
 		fault_print(&fault, "keel");
-		return EXIT_USAGE;
+		return STATUS_USAGE;
 	}
 	if (run.options.help) {
 		opt_print_help(&run_command, stdout);
 		return 0;
 	}
 	if (run_machine(&run, &fault))
-		run.status = fault_status(&fault);
+		run.status = status_of_fault(&fault);
 	if (run.options.stats && run.machine)
 		stats_print(&run);
 	release(&run);

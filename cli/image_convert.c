@@ -57,6 +57,7 @@ struct convert {
 	u8 *buffer;		/* owned */
 	bool is_blank;	   /* the new image reads as zeros where not written */
 	u64 cluster_bytes; /* of a compressed one; 0 = not compressed */
+	u64 look_bytes;	   /* how far to look for zeros the next time */
 };
 
 static int write_chunk(struct convert *c, u64 offset, u64 size)
@@ -94,11 +95,15 @@ static int write_packed(struct convert *c, u64 offset, u64 size)
 /* Zeros that the tables tell; whole chunks, so that clusters stay whole. */
 static int skip_zeros(struct convert *c, u64 offset, u64 *ret_size)
 {
-	u64 left = c->from->size_bytes - offset, n;
-	int err = known_zero(c->from, offset, left, &n);
+	u64 left = c->from->size_bytes - offset;
+	u64 look = MIN(left, MAX(c->look_bytes, CHUNK_BYTES)), n;
+	int err = known_zero(c->from, offset, look, &n);
 
 	if (err)
 		return err;
+	/* Twice as far where all was zeros, so that data behind a long row of
+	 * them is not looked at again and again. */
+	c->look_bytes = n == look ? 2 * look : CHUNK_BYTES;
 	if (n < left)
 		n = align_down(n, CHUNK_BYTES);
 	if (n && !c->is_blank)

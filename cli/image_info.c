@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/str.h"
 #include "cli/image.h"
 #include "cli/json_out.h"
 
@@ -20,6 +21,20 @@ static const char *packing_of(const struct qcow2_info *info)
 	return info->compression == QCOW2_ZSTD ? "zstd" : "zlib";
 }
 
+/* An image's own word, with nothing in it that a terminal obeys. */
+static const char *shown(const char *word,
+			 char text[static QCOW2_NAME_BYTES_MAX + 1])
+{
+	size_t size = strlen(word);
+
+	if (size > QCOW2_NAME_BYTES_MAX)
+		size = QCOW2_NAME_BYTES_MAX;
+	memcpy(text, word, size);
+	text[size] = '\0';
+	str_make_printable(text, size);
+	return text;
+}
+
 struct listing {
 	struct json_out *json; /* NULL: for people */
 	u32 count;
@@ -31,6 +46,7 @@ static void list_snapshot(const struct qcow2_snapshot *s, void *ctx)
 	u64 ms = s->vm_clock_ns / NS_PER_MS_U64;
 	time_t when = (time_t)s->date_s;
 	char size[32], date[32] = "";
+	char id[QCOW2_NAME_BYTES_MAX + 1], name[QCOW2_NAME_BYTES_MAX + 1];
 	struct tm tm;
 
 	if (listing->json) {
@@ -52,8 +68,9 @@ static void list_snapshot(const struct qcow2_snapshot *s, void *ctx)
 	image_size_text(s->vm_state_bytes, size);
 	if (localtime_r(&when, &tm))
 		(void)strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S", &tm);
-	printf("%-10s%-16s%9s%20s   %02llu:%02llu:%02llu.%03llu\n", s->id,
-	       s->name, size, date, (unsigned long long)(ms / 3600000),
+	printf("%-10s%-16s%9s%20s   %02llu:%02llu:%02llu.%03llu\n",
+	       shown(s->id, id), shown(s->name, name), size, date,
+	       (unsigned long long)(ms / 3600000),
 	       (unsigned long long)(ms / 60000 % 60),
 	       (unsigned long long)(ms / 1000 % 60),
 	       (unsigned long long)(ms % 1000));
@@ -62,11 +79,13 @@ static void list_snapshot(const struct qcow2_snapshot *s, void *ctx)
 static void list_bitmap(const struct qcow2_bitmap *b, void *ctx)
 {
 	struct listing *listing = ctx;
+	char name[QCOW2_NAME_BYTES_MAX + 1];
 
 	if (!listing->json) {
 		if (!listing->count++)
 			puts("    bitmaps:");
-		printf("        %s: granularity %llu%s%s\n", b->name,
+		printf("        %s: granularity %llu%s%s\n",
+		       shown(b->name, name),
 		       (unsigned long long)b->granularity_bytes,
 		       b->automatic ? ", auto" : "",
 		       b->in_use ? ", in-use" : "");
@@ -88,6 +107,7 @@ static int info_human_qcow2(struct disk *image)
 {
 	struct listing listing = {};
 	struct qcow2_info info;
+	char text[QCOW2_NAME_BYTES_MAX + 1];
 	int err;
 
 	qcow2_info(image, &info);
@@ -95,9 +115,10 @@ static int info_human_qcow2(struct disk *image)
 	if (info.dirty)
 		puts("cleanly shut down: no");
 	if (info.backing_name)
-		printf("backing file: %s\n", info.backing_name);
+		printf("backing file: %s\n", shown(info.backing_name, text));
 	if (info.backing_format)
-		printf("backing file format: %s\n", info.backing_format);
+		printf("backing file format: %s\n",
+		       shown(info.backing_format, text));
 	err = qcow2_each_snapshot(image, list_snapshot, &listing);
 	printf("Format specific information:\n"
 	       "    compat: %s\n"

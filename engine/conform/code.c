@@ -35,9 +35,6 @@ GUEST(code_real);
 #define PAGES  4
 #define ROUNDS 60u
 
-/* This KVM's emulator takes memory that is gone for a device. */
-#define WHY_LOST "a host address without memory is an error"
-
 /* mov $value, %eax; ret, after some NOPs that move it */
 static u32 code_put(u8 *at, u32 nops, u32 value)
 {

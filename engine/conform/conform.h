@@ -44,6 +44,11 @@ extern struct engine *way;
 /* `why` completes "this KVM cannot: ". */
 #define TEST_FULL(title, why) CONFORM_TEST(title, why)
 
+/* This KVM's emulator takes memory that is gone for a device. */
+#define WHY_LOST "a host address without memory is an error"
+/* This KVM ends an interrupt for the guest as soon as it is delivered. */
+#define WHY_IN_SERVICE "an interrupt stays in service until EOI"
+
 no_return void conform_fail(const char *file, int line, const char *fmt, ...)
 	printf_like(3, 4);
 no_return void conform_skip(const char *fmt, ...) printf_like(1, 2);

@@ -118,8 +118,7 @@ TEST(an_irqfd_that_cannot_be_is_refused)
 	(void)close(fd);
 }
 
-TEST_FULL(a_resampled_line_falls_at_eoi_and_tells,
-	  "an interrupt stays in service until EOI")
+TEST_FULL(a_resampled_line_falls_at_eoi_and_tells, WHY_IN_SERVICE)
 {
 	struct machine *m = new_ticking();
 	int fd = eventfd_new(), resample = eventfd_new();

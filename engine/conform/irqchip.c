@@ -55,9 +55,6 @@ TEST(an_edge_on_a_pin_is_one_interrupt)
 	check_eq(machine_next_say(m), 0x30);
 }
 
-/* This KVM ends an interrupt for the guest as soon as it is delivered. */
-#define WHY_IN_SERVICE "an interrupt stays in service until EOI"
-
 TEST_FULL(a_level_interrupts_until_it_is_taken_away, WHY_IN_SERVICE)
 {
 	struct machine *m = new_ticking();

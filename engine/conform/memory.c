@@ -17,9 +17,6 @@ GUEST(mem_fetch);
 #define PAGE ((u64)4096)
 #define HIGH ((u64)0x10000000) /* where tests put slots of their own */
 
-/* This KVM's emulator takes memory that is gone for a device. */
-#define WHY_LOST "a host address without memory is an error"
-
 static struct machine *new_guest(const u8 *guest, const u8 *end, u64 rbx,
 				 u64 rcx)
 {

@@ -76,7 +76,8 @@ TEST(msis_reach_the_lapic_of_a_split_irqchip)
 	machine_expect_quiet(m, 5);
 }
 
-TEST(the_end_of_a_level_interrupt_is_told_to_the_client)
+/* Where it ends too early the guest's EOI tells once more, now and then. */
+TEST_FULL(the_end_of_a_level_interrupt_is_told_to_the_client, WHY_IN_SERVICE)
 {
 	struct machine *m = new_split();
 

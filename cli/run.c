@@ -9,6 +9,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/loop.h"
 #include "cli/devices.h"
@@ -27,7 +28,7 @@ struct run_options {
 	int cpu, accel, machine, jail; /* indexes of the lists below */
 	const char *serial, *debug_console;
 	const char *soft;
-	bool no_reboot, test_exit, stats;
+	bool paused, no_reboot, test_exit, stats;
 	bool help;
 };
 
@@ -159,6 +160,11 @@ static const struct opt run_opts[] = {
 	 .values = jail_names,
 	 .help = "lock the process in before the guest runs (default on); "
 		 "with log the kernel's log tells what it would refuse"},
+	{.name = "paused",
+	 .kind = OPT_FLAG,
+	 OPTION(paused),
+	 .help = "wait with the guest's first instruction for a monitor or "
+		 "debugger to say go"},
 	{.name = "no-reboot",
 	 .kind = OPT_FLAG,
 	 OPTION(no_reboot),
@@ -188,7 +194,8 @@ const struct opt_command run_command = {
 	.operands = "[DISK...]",
 	.text = "Boots a disk, or a kernel, and runs until the guest powers "
 		"off. With the serial port on stdio, Ctrl-A x quits, Ctrl-A h lists the "
-		"keys and Ctrl-A Ctrl-A sends Ctrl-A. The exit status is 0 "
+		"keys and Ctrl-A Ctrl-A sends Ctrl-A. SIGTERM presses the "
+		"power button, a second one within 10 s ends the machine. The exit status is 0 "
 		"after a power-off, 1 when the guest or the engine failed, "
 		"and 2 for a mistake on the command line.",
 	.opts = run_opts,
@@ -212,11 +219,14 @@ struct run {
 	int signal_fd;
 	struct loop_watch signal_watch;
 	bool signal_watched;
-	int ended_by; /* a signal, or 0 */
+	u64 pressed_ns; /* when SIGTERM came last, or 0 */
+	int ended_by;	/* a signal, or 0 */
 	int status;
 };
 
 /* ---- signals ---- */
+
+#define BUTTON_AGAIN_NS (10 * NS_PER_S)
 
 static const int handled[] = {SIGTERM, SIGINT,	SIGHUP,
 			      SIGQUIT, SIGTSTP, SIGCONT};
@@ -237,6 +247,29 @@ static void stop_for_now(struct run *run)
 	terminal_again(run->terminal);
 }
 
+static void end_by(struct run *run, int signal)
+{
+	run->ended_by = signal;
+	machine_end(run->machine, CAUSE_SIGNAL);
+}
+
+/* A guest that heeds its power button ends in order; who cannot wait for that
+ * says so again. */
+static void on_sigterm(struct run *run)
+{
+	u64 now_ns = clock_now_ns();
+
+	if (run->pressed_ns && now_ns - run->pressed_ns < BUTTON_AGAIN_NS) {
+		end_by(run, SIGTERM);
+		return;
+	}
+	run->pressed_ns = now_ns;
+	fputs("keel: SIGTERM: pressed the power button; a second one within "
+	      "10 s ends the machine\n",
+	      stderr);
+	machine_power_button(run->machine);
+}
+
 static void on_signal(struct loop_watch *watch, u32 events)
 {
 	struct run *run = watch->ctx;
@@ -253,9 +286,11 @@ static void on_signal(struct loop_watch *watch, u32 events)
 		terminal_restore(run->terminal);
 		terminal_again(run->terminal);
 		break;
+	case SIGTERM:
+		on_sigterm(run);
+		break;
 	default:
-		run->ended_by = (int)info.ssi_signo;
-		loop_stop(run->loop);
+		end_by(run, (int)info.ssi_signo);
 		break;
 	}
 }
@@ -289,7 +324,7 @@ static void on_quit(void *ctx)
 {
 	struct run *run = ctx;
 
-	loop_stop(run->loop);
+	machine_end(run->machine, CAUSE_TERMINAL);
 }
 
 static void on_ended(void *ctx, int status)
@@ -605,7 +640,8 @@ static int run_machine(struct run *run, struct fault *fault)
 		err = close_jail(run, fault);
 	if (err)
 		return err;
-	machine_go(run->machine);
+	if (!run->options.paused)
+		machine_cont(run->machine);
 	err = loop_run(run->loop);
 	if (err)
 		fault_set(fault, FAULT_INTERNAL, err, "the event loop failed");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Building a machine, running it, resetting it, ending it.
+ * Building a machine, loading and resetting it, taking it down.
  *
  * A reset happens in place: devices and vCPUs go back to the state they had
  * at power-on, guest memory stays as it is (as on real hardware) but for what
@@ -19,27 +19,7 @@
 #include "vmm/machine/machine_internal.h"
 #include "vmm/machine/vcpu_entry.h"
 
-/* ---- events ---- */
-
-bool machine_ask(struct machine *m, enum machine_event event, int status,
-		 struct vcpu *failed)
-{
-	bool first;
-
-	mutex_lock(&m->lock);
-	first = m->event == EVENT_NONE;
-	if (first) {
-		m->event = event;
-		m->exit_status = status;
-		m->failed = failed;
-		/* The vCPU that asks executes nothing more. */
-		__atomic_store_n(&m->pause_wanted, true, __ATOMIC_RELEASE);
-	}
-	mutex_unlock(&m->lock);
-	if (first)
-		loop_post(m->config.loop, &m->event_work);
-	return first;
-}
+/* ---- what devices ask of it ---- */
 
 static void on_power(void *ctx, enum power_event power, int status)
 {
@@ -81,38 +61,6 @@ static void memory_written(void *ctx, gpa_t gpa, u64 size)
 	struct machine *m = ctx;
 
 	m->vm->ops->memory_written(m->vm, gpa, size);
-}
-
-/* ---- running and pausing ---- */
-
-static void machine_pause(struct machine *m)
-{
-	mutex_lock(&m->lock);
-	__atomic_store_n(&m->pause_wanted, true, __ATOMIC_RELEASE);
-	for (u32 i = 0; i < m->started_count; i++)
-		if (!m->vcpu[i].parked)
-			vcpu_kick(&m->vcpu[i]);
-	while (m->parked_count < m->started_count)
-		cond_wait(&m->changed, &m->lock);
-	mutex_unlock(&m->lock);
-	if (m->state == MACHINE_RUNNING)
-		m->state = MACHINE_PAUSED;
-}
-
-static void machine_resume(struct machine *m)
-{
-	assert(m->state == MACHINE_PAUSED);
-	m->state = MACHINE_RUNNING;
-	mutex_lock(&m->lock);
-	__atomic_store_n(&m->pause_wanted, false, __ATOMIC_RELEASE);
-	cond_wake_all(&m->changed);
-	mutex_unlock(&m->lock);
-}
-
-static void machine_over(struct machine *m, int status)
-{
-	m->state = MACHINE_OVER;
-	m->config.ended(m->config.ctx, status);
 }
 
 /* ---- loading and resetting ---- */
@@ -202,7 +150,7 @@ static int load(struct machine *m, struct fault *fault)
 	return 0;
 }
 
-static int reset(struct machine *m, struct fault *fault)
+int machine_restart(struct machine *m, struct fault *fault)
 {
 	int err;
 
@@ -215,59 +163,6 @@ static int reset(struct machine *m, struct fault *fault)
 		return fault_set(fault, FAULT_INTERNAL, err,
 				 "cannot reset the vCPUs");
 	return load(m, fault);
-}
-
-static void reset_and_go_on(struct machine *m)
-{
-	struct fault fault = {};
-
-	if (reset(m, &fault)) {
-		fault_print(&fault, "keel: reset");
-		machine_over(m, 1);
-		return;
-	}
-	machine_resume(m);
-}
-
-static void event_due(struct loop_work *work)
-{
-	struct machine *m = work->ctx;
-	enum machine_event event;
-
-	machine_pause(m);
-	mutex_lock(&m->lock);
-	event = m->event;
-	m->event = EVENT_NONE;
-	mutex_unlock(&m->lock);
-	if (m->state == MACHINE_OVER)
-		return;
-	switch (event) {
-	case EVENT_NONE:
-		break;
-	case EVENT_OFF:
-		machine_over(m, 0);
-		break;
-	case EVENT_RESET:
-		if (m->config.no_reboot)
-			machine_over(m, 0);
-		else
-			reset_and_go_on(m);
-		break;
-	case EVENT_EXIT:
-		machine_over(m, m->exit_status);
-		break;
-	case EVENT_FAILED:
-		chardev_drain(m->config.serial);
-		chardev_drain(m->config.debug_console);
-		vcpu_dump(m->failed);
-		machine_over(m, 1);
-		break;
-	}
-}
-
-void machine_power_button(struct machine *m)
-{
-	acpi_pm_power_button(&m->board.pm);
 }
 
 /* ---- building ---- */
@@ -457,9 +352,10 @@ int machine_create(const struct machine_config *config, struct machine **ret,
 		return fault_set(fault, FAULT_NO_MEMORY, -ENOMEM, "machine");
 	m->config = *config;
 	m->pause_wanted = true;
+	list_init(&m->watches);
 	mutex_init(&m->lock);
 	cond_init(&m->changed);
-	loop_work_init(&m->event_work, event_due, m);
+	loop_work_init(&m->event_work, machine_event_due, m);
 	err = guest_mem_init(&m->mem, config->memory_bytes, fault);
 	if (!err)
 		err = create_vm(m, fault);
@@ -490,11 +386,6 @@ int machine_start(struct machine *m, struct fault *fault)
 		return fault_set(fault, FAULT_INTERNAL, err,
 				 "cannot start a vCPU's thread");
 	return 0;
-}
-
-void machine_go(struct machine *m)
-{
-	machine_resume(m);
 }
 
 /* ---- the end ---- */

@@ -3,11 +3,15 @@
  * The machine: guest memory, the board, the vCPUs and their threads, on one
  * engine VM.
  *
- * Its life: created paused; started; running and paused in turn; over, when
+ * Its life: created paused; started; running and stopped in turn; over, when
  * the guest powers off, resets with no_reboot set, asks the test device for
- * an end, or fails. All functions belong to the event loop's thread; vCPU
- * threads and devices ask for what they want by machine events, which the
- * loop carries out.
+ * an end, or fails, or when its user ends it. All functions belong to the event
+ * loop's thread; vCPU threads and devices ask for what they want by machine
+ * events, which the loop carries out.
+ *
+ * Who controls it (a monitor, a debugger, the signals) does so by the functions
+ * below, and learns by a watch what others did. A stop holds the vCPUs only:
+ * devices and clocks go on, as the world does.
  */
 #ifndef VMM_MACHINE_MACHINE_H
 #define VMM_MACHINE_MACHINE_H
@@ -21,6 +25,15 @@
 #define MACHINE_CPUS_MAX 255
 
 struct machine;
+
+/* Whose doing a reset or an end is. */
+enum machine_cause {
+	CAUSE_GUEST,	   /* it asked for it */
+	CAUSE_GUEST_CRASH, /* it cannot go on, or the engine with it */
+	CAUSE_CONTROL,	   /* a monitor's client asked for it */
+	CAUSE_SIGNAL,	   /* somebody ended the process */
+	CAUSE_TERMINAL,	   /* somebody typed it */
+};
 
 struct machine_config {
 	struct engine *engine; /* borrowed: must outlive the machine */
@@ -56,16 +69,70 @@ must_check int machine_create(const struct machine_config *config,
 /* Accepts NULL. Stops what runs. */
 void machine_free(struct machine *machine);
 
-/* Starts the threads, which wait for machine_go(). -errno of a thread. */
+/* Starts the threads, which wait for machine_cont(). -errno of a thread. */
 must_check int machine_start(struct machine *machine, struct fault *fault);
-/* The guest runs. */
-void machine_go(struct machine *machine);
+
+/* ---- control ---- */
+
+enum machine_status {
+	MACHINE_PRELAUNCH, /* it has not run yet */
+	MACHINE_RUNS,
+	MACHINE_STOPPED,  /* by its user */
+	MACHINE_DEBUGGED, /* a vCPU has met what its debugger waits for */
+	MACHINE_ENDED,	  /* over */
+};
+
+enum machine_status machine_status(const struct machine *machine);
+
+/* All vCPUs stand, with no instruction half done, until machine_cont. */
+void machine_stop(struct machine *machine);
+/* Nothing once it is over. */
+void machine_cont(struct machine *machine);
+/* As the reset button: soon. What was stopped stays so. */
+void machine_reset(struct machine *machine);
+void machine_power_button(struct machine *machine);
+/* Over, as if it had been switched off: ended(ctx, 0). `why` is for watches. */
+void machine_end(struct machine *machine, enum machine_cause why);
+
+/* What happens to it. Told on the loop's thread, when it is so. */
+enum machine_news_kind {
+	MACHINE_NEWS_STOP,
+	MACHINE_NEWS_CONT,
+	MACHINE_NEWS_RESET,
+	MACHINE_NEWS_POWER_BUTTON,
+	MACHINE_NEWS_END, /* before ended() is called */
+};
+
+struct machine_news {
+	enum machine_news_kind kind;
+	enum machine_cause cause; /* of RESET and END */
+	u32 vcpu;		  /* of STOP with MACHINE_DEBUGGED: whose */
+};
+
+struct machine_watch {
+	void (*tell)(struct machine_watch *watch,
+		     const struct machine_news *news);
+	struct list link;
+};
+
+/* Fill `tell` first. What is told may take away its own watch only. */
+void machine_watch_add(struct machine *machine, struct machine_watch *watch);
+void machine_watch_del(struct machine_watch *watch);
+
+/* ---- what it is ---- */
+
+const struct machine_config *machine_config(const struct machine *machine);
+/* The engine's vCPU: its state may be read and set while the machine is not
+ * running. `index` is below the configuration's cpu_count. */
+struct engine_vcpu *machine_vcpu(struct machine *machine, u32 index);
+/* Linux's number of its thread; 0 before machine_start. */
+int machine_vcpu_thread(const struct machine *machine, u32 index);
+/* A held vCPU stands while others go on. To be called while nothing runs. */
+void machine_vcpu_hold(struct machine *machine, u32 index, bool held);
+struct guest_mem *machine_mem(struct machine *machine);
 
 /* Guest instructions of all vCPUs since the start, as far as the engine counts
  * them; exact once the machine is over. */
 u64 machine_instructions(const struct machine *machine);
-
-/* What the user may do to a running machine. */
-void machine_power_button(struct machine *machine);
 
 #endif

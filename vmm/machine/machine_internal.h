@@ -23,6 +23,7 @@ enum machine_event {
 	EVENT_RESET,
 	EVENT_EXIT,
 	EVENT_FAILED,
+	EVENT_DEBUG,
 };
 
 struct machine {
@@ -34,6 +35,10 @@ struct machine {
 	bool board_built;
 	struct irqchip_state power_on;
 	enum machine_state state; /* the loop's thread only */
+	/* What its user wants of it: anything but MACHINE_RUNS keeps it paused.
+	 * Never MACHINE_ENDED; the loop's thread only. */
+	enum machine_status wanted;
+	struct list watches; /* of struct machine_watch: the loop's thread only */
 
 	struct vcpu *vcpu; /* owned: cpu_count of them */
 	u32 created_count, started_count;
@@ -46,13 +51,23 @@ struct machine {
 	bool quit_wanted;
 
 	enum machine_event event;
-	int exit_status;     /* of EVENT_EXIT */
-	struct vcpu *failed; /* of EVENT_FAILED */
+	int exit_status;	  /* of EVENT_EXIT */
+	enum machine_cause cause; /* of EVENT_RESET */
+	struct vcpu *at;	  /* of EVENT_FAILED and EVENT_DEBUG */
 	struct loop_work event_work;
 };
 
-/* Any thread, never blocks; true when it was the first. */
+/* Any thread, never blocks; true when it was the first. `at`: or NULL. */
 bool machine_ask(struct machine *machine, enum machine_event event, int status,
-		 struct vcpu *failed);
+		 struct vcpu *at);
+
+/* The work of the event that waits. */
+void machine_event_due(struct loop_work *work);
+
+/* All vCPUs that were started are parked when it returns. The loop's thread. */
+void machine_pause(struct machine *machine);
+
+/* Everything as at power-on, and the kernel or firmware loaded. It is paused. */
+must_check int machine_restart(struct machine *machine, struct fault *fault);
 
 #endif

@@ -92,7 +92,7 @@ static int run(void)
 {
 	check_eq(machine_create(&t.config, &t.machine, &t.fault), 0);
 	check_eq(machine_start(t.machine, &t.fault), 0);
-	machine_go(t.machine);
+	machine_cont(t.machine);
 	check_eq(loop_run(t.loop), 0);
 	check(t.ended);
 	return t.status;
@@ -258,8 +258,8 @@ TEST(an_exit_that_cannot_be_handled_is_reported_with_registers)
 	check(strstr(text, "refuses to enter"));
 	text = failing((struct fake_exit){.reason = 250});
 	check(strstr(text, "an exit that is not known"));
-	text = failing((struct fake_exit){.reason = KVM_EXIT_DEBUG});
-	check(strstr(text, "KVM_EXIT_DEBUG"));
+	text = failing((struct fake_exit){.reason = KVM_EXIT_HYPERV});
+	check(strstr(text, "KVM_EXIT_HYPERV"));
 	text = failing((struct fake_exit){.err = -EFAULT});
 	check(strstr(text, "Bad address"));
 	text = failing((struct fake_exit){.reason = KVM_EXIT_SYSTEM_EVENT,
@@ -310,9 +310,144 @@ TEST(a_machine_whose_cpus_wait_can_be_freed_at_once)
 	t.config.cpu_count = 8;
 	check_eq(machine_create(&t.config, &t.machine, &t.fault), 0);
 	check_eq(machine_start(t.machine, &t.fault), 0);
-	machine_go(t.machine);
+	machine_cont(t.machine);
 	end();
 	check(clock_now_ns() - start_ns < 2 * NS_PER_S);
+}
+
+/* ---- control ---- */
+
+static struct {
+	struct machine_watch watch;
+	struct machine_news news[8];
+	u32 count;
+} told;
+
+static void on_news(struct machine_watch *watch, const struct machine_news *news)
+{
+	check(watch == &told.watch);
+	check(told.count < ARRAY_SIZE(told.news));
+	told.news[told.count++] = *news;
+}
+
+static void check_told(u32 index, enum machine_news_kind kind)
+{
+	check(index < told.count);
+	check_eq(told.news[index].kind, kind);
+}
+
+static void start_watched(void)
+{
+	told.count = 0;
+	told.watch.tell = on_news;
+	check_eq(machine_create(&t.config, &t.machine, &t.fault), 0);
+	machine_watch_add(t.machine, &told.watch);
+	check_eq(machine_start(t.machine, &t.fault), 0);
+}
+
+TEST(a_machine_runs_when_it_is_told_to_and_not_before)
+{
+	begin();
+	out(0xf4, 1, 0);
+	start_watched();
+	check_eq(machine_status(t.machine), MACHINE_PRELAUNCH);
+	check_eq(loop_run_once(t.loop, 20 * NS_PER_MS), 0);
+	check(!t.ended);
+	machine_cont(t.machine);
+	check_eq(machine_status(t.machine), MACHINE_RUNS);
+	check_eq(loop_run(t.loop), 0);
+	check_eq(machine_status(t.machine), MACHINE_ENDED);
+	check_eq(told.count, 2);
+	check_told(0, MACHINE_NEWS_CONT);
+	check_told(1, MACHINE_NEWS_END);
+	check_eq(told.news[1].cause, CAUSE_GUEST);
+	machine_cont(t.machine);
+	machine_stop(t.machine);
+	check_eq(told.count, 2);
+	end();
+}
+
+TEST(stop_and_cont_are_told_once_each)
+{
+	begin();
+	t.config.cpu_count = 2;
+	start_watched();
+	machine_cont(t.machine);
+	machine_cont(t.machine);
+	machine_stop(t.machine);
+	machine_stop(t.machine);
+	check_eq(machine_status(t.machine), MACHINE_STOPPED);
+	machine_cont(t.machine);
+	check_eq(told.count, 3);
+	check_told(1, MACHINE_NEWS_STOP);
+	check_told(2, MACHINE_NEWS_CONT);
+	machine_end(t.machine, CAUSE_CONTROL);
+	check(t.ended && t.status == 0);
+	check_eq(told.news[3].cause, CAUSE_CONTROL);
+	end();
+}
+
+TEST(a_reset_leaves_a_stopped_machine_stopped)
+{
+	begin();
+	start_watched();
+	machine_cont(t.machine);
+	machine_stop(t.machine);
+	machine_reset(t.machine);
+	check_eq(loop_run_once(t.loop, NS_PER_S), 0);
+	check_told(2, MACHINE_NEWS_RESET);
+	check_eq(told.news[2].cause, CAUSE_CONTROL);
+	check_eq(machine_status(t.machine), MACHINE_STOPPED);
+	check_eq(t.engine.vcpu[0].state_load_count, 3);
+	machine_cont(t.machine);
+	check_eq(machine_status(t.machine), MACHINE_RUNS);
+	end();
+}
+
+TEST(what_the_guest_asked_for_comes_before_a_cont)
+{
+	begin();
+	out(0x604, 2, 0x3400);
+	start_watched();
+	machine_cont(t.machine);
+	/* Its second run is to finish the instruction, for the pause. */
+	while (__atomic_load_n(&t.engine.vcpu[0].run_count, __ATOMIC_ACQUIRE) < 2)
+		usleep(1000);
+	machine_stop(t.machine);
+	machine_cont(t.machine);
+	check_eq(loop_run(t.loop), 0);
+	check_eq(t.status, 0);
+	end();
+}
+
+TEST(a_debug_exit_stops_the_machine_and_says_where)
+{
+	begin();
+	t.config.cpu_count = 2;
+	exit_add(1, (struct fake_exit){.reason = KVM_EXIT_DEBUG});
+	start_watched();
+	machine_cont(t.machine);
+	while (told.count < 2)
+		check_eq(loop_run_once(t.loop, NS_PER_S), 0);
+	check_told(1, MACHINE_NEWS_STOP);
+	check_eq(told.news[1].vcpu, 1);
+	check_eq(machine_status(t.machine), MACHINE_DEBUGGED);
+	end();
+}
+
+TEST(a_held_cpu_stands_while_others_go_on)
+{
+	begin();
+	t.config.cpu_count = 2;
+	exit_add(1, (struct fake_exit){.reason = KVM_EXIT_DEBUG});
+	out(0xf4, 1, 7);
+	start_watched();
+	machine_vcpu_hold(t.machine, 1, true);
+	machine_cont(t.machine);
+	check_eq(loop_run(t.loop), 0);
+	check_eq(t.status, 15);
+	check_eq(told.count, 2); /* and no debug stop */
+	end();
 }
 
 TEST(the_serial_port_interrupts_through_its_gsi)

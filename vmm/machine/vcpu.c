@@ -3,6 +3,7 @@
 #include "vmm/machine/vcpu.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "vmm/kick.h"
 #include "vmm/machine/machine_internal.h"
@@ -66,6 +67,13 @@ static void exit_internal_error(struct vcpu *vcpu)
 	fail(vcpu, "the engine cannot go on with the guest", 0);
 }
 
+/* What a debugger has asked for; where it is in `debug` stays until the next
+ * run. */
+static void exit_debug(struct vcpu *vcpu)
+{
+	machine_ask(vcpu->machine, EVENT_DEBUG, 0, vcpu);
+}
+
 static void exit_system_event(struct vcpu *vcpu)
 {
 	switch (vcpu->engine->run->system_event.type) {
@@ -91,6 +99,7 @@ static const vcpu_exit_handler exit_handler[] = {
 	[KVM_EXIT_FAIL_ENTRY] = exit_fail_entry,
 	[KVM_EXIT_INTERNAL_ERROR] = exit_internal_error,
 	[KVM_EXIT_SYSTEM_EVENT] = exit_system_event,
+	[KVM_EXIT_DEBUG] = exit_debug,
 };
 
 #define NAME(exit) [KVM_EXIT_##exit] = "KVM_EXIT_" #exit
@@ -190,7 +199,7 @@ static bool park(struct vcpu *vcpu)
 	vcpu->parked = true;
 	m->parked_count++;
 	cond_wake_all(&m->changed);
-	while (m->pause_wanted && !m->quit_wanted)
+	while ((m->pause_wanted || vcpu->held) && !m->quit_wanted)
 		cond_wait(&m->changed, &m->lock);
 	vcpu->parked = false;
 	m->parked_count--;
@@ -200,10 +209,12 @@ static bool park(struct vcpu *vcpu)
 	return go_on;
 }
 
+/* needs: vcpu: gettid */
 static void vcpu_main(void *ctx)
 {
 	struct vcpu *vcpu = ctx;
 
+	__atomic_store_n(&vcpu->thread_number, gettid(), __ATOMIC_RELAXED);
 	while (park(vcpu)) {
 		while (!pause_wanted(vcpu))
 			run_once(vcpu);

@@ -23,7 +23,8 @@ struct vcpu {
 	u32 index;
 	struct thread thread;
 	bool started;		     /* the thread; the loop's thread only */
-	bool parked;		     /* machine's lock */
+	int thread_number;	     /* gettid(), set by itself; atomic */
+	bool parked, held;	     /* machine's lock */
 	struct vcpu_state *power_on; /* owned */
 
 	/* Why it failed, once EVENT_FAILED names it. */

@@ -107,9 +107,9 @@ DEBUG := $(if $(filter asan tsan fuzz,$(MODE)),-g1,-g)
 CFLAGS_ALL := -std=gnu17 $(WARN) $(DEBUG) -fno-common -fno-strict-aliasing \
 	-fwrapv -pthread
 LDFLAGS_ALL := -pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack
-# Of vmm/block; by plain names where pkg-config is not installed.
+# Of vmm/block and vmm/monitor; by plain names where pkg-config is not installed.
 LDLIBS_ALL := -Wl,--as-needed $(shell pkg-config --libs liburing zlib libzstd \
-	2>/dev/null || echo -luring -lz -lzstd)
+	json-c 2>/dev/null || echo -luring -lz -lzstd -ljson-c)
 
 OPT := -O1
 ENGINE_OPT = $(OPT)

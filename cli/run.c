@@ -14,10 +14,12 @@
 #include "base/loop.h"
 #include "cli/devices.h"
 #include "cli/status.h"
+#include "cli/version.h"
 #include "vmm/char/backend.h"
 #include "vmm/jail/jail.h"
 #include "vmm/kick.h"
 #include "vmm/machine/machine.h"
+#include "vmm/monitor/monitor.h"
 
 struct run_options {
 	const char *kernel, *initrd, *append, *firmware;
@@ -26,7 +28,7 @@ struct run_options {
 	bool temporary;
 	u64 memory_bytes, cpu_count;
 	int cpu, accel, machine, jail; /* indexes of the lists below */
-	const char *serial, *debug_console;
+	const char *serial, *debug_console, *qmp;
 	const char *soft;
 	bool paused, no_reboot, test_exit, stats;
 	bool help;
@@ -153,6 +155,12 @@ static const struct opt run_opts[] = {
 	 .kind = OPT_STRING,
 	 OPTION(debug_console),
 	 .help = "output of port 0xe9: stdio, file:PATH or none (default)"},
+	{.name = "qmp",
+	 .arg = "PATH",
+	 .kind = OPT_STRING,
+	 OPTION(qmp),
+	 .help = "serve QMP, QEMU's machine protocol, on a UNIX socket "
+		 "there; unix:PATH is the same"},
 	{.name = "jail",
 	 .arg = "MODE",
 	 .kind = OPT_ENUM,
@@ -202,6 +210,8 @@ const struct opt_command run_command = {
 	.opt_count = ARRAY_SIZE(run_opts),
 };
 
+#define CHARDEV_MAX 3 /* serial port, debug console, virtio console */
+
 /* Everything of one run; the root of what it owns. */
 struct run {
 	struct run_options options;
@@ -216,6 +226,9 @@ struct run {
 	char engine_reason[FAULT_TEXT_BYTES_MAX];
 	struct jail *jail;
 	struct machine *machine;
+	struct monitor *monitor; /* NULL: none was asked for */
+	struct monitor_disk monitor_disk[Q35_DISK_MAX];
+	struct monitor_chardev monitor_chardev[CHARDEV_MAX];
 	int signal_fd;
 	struct loop_watch signal_watch;
 	bool signal_watched;
@@ -445,6 +458,62 @@ static int make_devices(struct run *run, struct fault *fault)
 	return devices_create(&run->devices, &words, &config, fault);
 }
 
+static const char *monitor_path(const struct run_options *o)
+{
+	static const char prefix[] = "unix:";
+
+	return strncmp(o->qmp, prefix, sizeof(prefix) - 1)
+		       ? o->qmp
+		       : o->qmp + sizeof(prefix) - 1;
+}
+
+static u32 list_chardevs(struct run *run)
+{
+	const struct run_options *o = &run->options;
+	const struct monitor_chardev all[CHARDEV_MAX] = {
+		{"serial0", o->serial},
+		{"debug0", o->debug_console},
+		{"console0", o->console},
+	};
+	u32 count = 0;
+
+	for (u32 i = 0; i < CHARDEV_MAX; i++)
+		if (strcmp(all[i].words, "none"))
+			run->monitor_chardev[count++] = all[i];
+	return count;
+}
+
+/* The socket, before the jail; it answers once there is a machine. */
+static int make_monitor(struct run *run, struct fault *fault)
+{
+	const struct monitor_config config = {
+		.loop = run->loop,
+		.path = run->options.qmp ? monitor_path(&run->options) : NULL,
+		.package = "keel-" KEEL_VERSION,
+		.jailed = run->options.jail == JAIL_ON,
+		.disk = run->monitor_disk,
+		.disk_count = run->devices.disk_count,
+		.chardev = run->monitor_chardev,
+		.chardev_count = list_chardevs(run),
+	};
+
+	for (u32 i = 0; i < config.disk_count; i++)
+		run->monitor_disk[i] = (struct monitor_disk){
+			.path = run->devices.disk_option[i].config.path,
+			.block = run->devices.disk[i].block,
+		};
+	return config.path ? monitor_create(&config, &run->monitor, fault) : 0;
+}
+
+static int start_monitor(struct run *run, struct fault *fault)
+{
+	int err = run->monitor ? monitor_start(run->monitor, run->machine) : 0;
+
+	if (err)
+		fault_set(fault, FAULT_NO_MEMORY, err, "--qmp");
+	return err;
+}
+
 static int open_disks(struct run *run, struct fault *fault)
 {
 	const struct device_words words = device_words(&run->options);
@@ -598,6 +667,7 @@ static void stats_print(const struct run *run)
 /* needs: io: munmap close exit_group */
 static void release(struct run *run)
 {
+	monitor_free(run->monitor);
 	machine_free(run->machine);
 	if (run->engine)
 		run->engine->ops->free(run->engine);
@@ -633,7 +703,11 @@ static int run_machine(struct run *run, struct fault *fault)
 	if (!err)
 		err = open_disks(run, fault);
 	if (!err)
+		err = make_monitor(run, fault);
+	if (!err)
 		err = make_machine(run, fault);
+	if (!err)
+		err = start_monitor(run, fault);
 	if (!err)
 		err = start(run, fault);
 	if (!err)

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/iov.h"
 #include "base/log.h"
@@ -39,6 +40,7 @@ struct block {
 	struct list all;   /* struct block_request, as submitted */
 	u32 waiting_count; /* those that are WAITING */
 	struct list ended; /* by this thread itself */
+	struct block_stats stats;
 
 	struct thread worker;
 	bool worker_started;
@@ -307,6 +309,7 @@ void block_submit(struct block *block, struct block_request *request)
 
 	assert(r->done);
 	r->block = block;
+	r->submitted_ns = clock_now_ns();
 	r->state = WAITING;
 	r->exclusive = false;
 	list_init(&r->link);
@@ -373,6 +376,19 @@ static void start_waiting(struct block *b)
 	}
 }
 
+static void count(struct block *b, const struct block_request *r)
+{
+	struct block_stats *stats = &b->stats;
+
+	if (r->err) {
+		stats->failed[r->op]++;
+		return;
+	}
+	stats->count[r->op]++;
+	stats->bytes[r->op] += r->size_bytes;
+	stats->time_ns[r->op] += clock_now_ns() - r->submitted_ns;
+}
+
 /* All that has ended is out of the way before the first `done` submits. */
 static void finish_ended(struct block *b)
 {
@@ -394,6 +410,7 @@ static void finish_ended(struct block *b)
 			list_first(&batch, struct block_request, link);
 
 		list_del(&r->link);
+		count(b, r);
 		r->done(r, r->err);
 	}
 }
@@ -556,6 +573,16 @@ void block_close(struct block *block)
 u64 block_size_bytes(const struct block *block)
 {
 	return block->image->size_bytes;
+}
+
+const char *block_format(const struct block *block)
+{
+	return block->image->class->name;
+}
+
+const struct block_stats *block_stats(const struct block *block)
+{
+	return &block->stats;
 }
 
 bool block_read_only(const struct block *block)

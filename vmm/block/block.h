@@ -38,6 +38,15 @@ enum block_op {
 	BLOCK_WRITE_ZEROES,
 };
 
+#define BLOCK_OP_COUNT (BLOCK_WRITE_ZEROES + 1)
+
+/* Of the requests that have ended: all since block_open, by op. */
+struct block_stats {
+	u64 count[BLOCK_OP_COUNT], bytes[BLOCK_OP_COUNT]; /* went well */
+	u64 failed[BLOCK_OP_COUNT];
+	u64 time_ns[BLOCK_OP_COUNT]; /* from submit to end, in sum */
+};
+
 enum block_cache {
 	BLOCK_CACHE_WRITEBACK,	  /* the host caches, a flush is a flush */
 	BLOCK_CACHE_NONE,	  /* O_DIRECT, a flush is a flush */
@@ -72,6 +81,7 @@ struct block_request {
 	/* The block layer's own. */
 	struct block *block;
 	struct list all_link, link;
+	u64 submitted_ns;
 	u64 range_start, range_end; /* rounded to what a change touches */
 	u8 state;
 	bool exclusive; /* may change where the data is */
@@ -106,6 +116,10 @@ u64 block_size_bytes(const struct block *block);
 bool block_read_only(const struct block *block);
 /* Whether discards give something back. */
 bool block_discards(const struct block *block);
+
+/* "raw", "qcow2". */
+const char *block_format(const struct block *block);
+const struct block_stats *block_stats(const struct block *block);
 
 void block_submit(struct block *block, struct block_request *request);
 

@@ -2,6 +2,7 @@
 /* See policy.h. Constants in conditions are the headers' below. */
 #include "vmm/jail/policy.h"
 
+#include <fcntl.h>
 #include <assert.h>
 #include <linux/kvm.h>
 #include <linux/seccomp.h>

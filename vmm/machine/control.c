@@ -220,6 +220,17 @@ int machine_vcpu_thread(const struct machine *m, u32 index)
 	return __atomic_load_n(&m->vcpu[index].thread_number, __ATOMIC_RELAXED);
 }
 
+void machine_print_vcpu(struct machine *m, u32 index, struct buf *out)
+{
+	bool was_running = m->state == MACHINE_RUNNING;
+
+	assert(index < m->config.cpu_count);
+	machine_pause(m);
+	vcpu_print(&m->vcpu[index], out);
+	if (was_running)
+		machine_resume(m);
+}
+
 void machine_vcpu_hold(struct machine *m, u32 index, bool held)
 {
 	assert(index < m->config.cpu_count && m->state != MACHINE_RUNNING);

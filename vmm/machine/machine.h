@@ -16,6 +16,7 @@
 #ifndef VMM_MACHINE_MACHINE_H
 #define VMM_MACHINE_MACHINE_H
 
+#include "base/buf.h"
 #include "engine/engine.h"
 #include "vmm/char/chardev.h"
 #include "vmm/firmware/bios/bios.h"
@@ -127,6 +128,8 @@ const struct machine_config *machine_config(const struct machine *machine);
 struct engine_vcpu *machine_vcpu(struct machine *machine, u32 index);
 /* Linux's number of its thread; 0 before machine_start. */
 int machine_vcpu_thread(const struct machine *machine, u32 index);
+/* Its registers for people, into `out` as far as they fit; it stands meanwhile. */
+void machine_print_vcpu(struct machine *machine, u32 index, struct buf *out);
 /* A held vCPU stands while others go on. To be called while nothing runs. */
 void machine_vcpu_hold(struct machine *machine, u32 index, bool held);
 struct guest_mem *machine_mem(struct machine *machine);

@@ -11,6 +11,7 @@
 #ifndef VMM_MACHINE_VCPU_H
 #define VMM_MACHINE_VCPU_H
 
+#include "base/buf.h"
 #include "base/thread.h"
 #include "engine/engine.h"
 
@@ -41,7 +42,9 @@ void vcpu_kick(struct vcpu *vcpu);
 /* "KVM_EXIT_IO", or "an exit that is not known". */
 const char *vcpu_exit_name(u32 reason);
 
-/* A report for people on standard error; the vCPU must be parked. */
+/* Registers and code for people, as far as they fit; it must be parked. */
+void vcpu_print(const struct vcpu *vcpu, struct buf *out);
+/* The same with why it failed, on standard error. */
 void vcpu_dump(const struct vcpu *vcpu);
 
 #endif

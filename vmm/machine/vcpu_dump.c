@@ -132,21 +132,27 @@ static void print_code(const struct vcpu *vcpu, u64 address, struct buf *out)
 	print(out, "\n");
 }
 
-void vcpu_dump(const struct vcpu *vcpu)
+void vcpu_print(const struct vcpu *vcpu, struct buf *out)
 {
 	const struct engine_vcpu_ops *ops = vcpu->engine->ops;
 	struct kvm_sregs sregs;
 	struct kvm_regs regs;
+
+	if (ops->get_regs(vcpu->engine, &regs) ||
+	    ops->get_sregs(vcpu->engine, &sregs))
+		return;
+	print_regs(&regs, out);
+	print_sregs(&sregs, regs.rflags, out);
+	print_code(vcpu, sregs.cs.base + regs.rip, out);
+}
+
+void vcpu_dump(const struct vcpu *vcpu)
+{
 	struct buf out;
 
 	buf_init(&out, DUMP_BYTES_MAX);
 	print_reason(vcpu, &out);
-	if (!ops->get_regs(vcpu->engine, &regs) &&
-	    !ops->get_sregs(vcpu->engine, &sregs)) {
-		print_regs(&regs, &out);
-		print_sregs(&sregs, regs.rflags, &out);
-		print_code(vcpu, sregs.cs.base + regs.rip, &out);
-	}
+	vcpu_print(vcpu, &out);
 	if (write_full(STDERR_FILENO, out.data, out.size)) {
 		/* Nobody to read it; the exit status still tells. */
 	}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Building JSON values. json-c answers NULL where memory is missing, and takes NULL for
+ * null: a client then reads a null, and nothing breaks.
+ */
+#include <stdarg.h>
+
+#include "vmm/monitor/monitor_internal.h"
+
+struct json_object *value_pairs(const char *name, ...)
+{
+	struct json_object *object = json_object_new_object();
+	va_list values;
+
+	va_start(values, name);
+	for (; name; name = va_arg(values, const char *)) {
+		struct json_object *value = va_arg(values, struct json_object *);
+
+		if (json_object_object_add(object, name, value))
+			json_object_put(value);
+	}
+	va_end(values);
+	return object;
+}
+
+struct json_object *value_text(const char *text)
+{
+	return json_object_new_string(text);
+}
+
+struct json_object *value_u64(u64 value)
+{
+	return json_object_new_uint64(value);
+}
+
+struct json_object *value_bool(bool value)
+{
+	return json_object_new_boolean(value);
+}
+
+void value_append(struct json_object *array, struct json_object *value)
+{
+	if (json_object_array_add(array, value))
+		json_object_put(value);
+}

@@ -17,19 +17,18 @@ static struct json_object *inserted(const struct monitor_disk *disk,
 	u64 size_bytes = block_size_bytes(disk->block);
 	const char *format = block_format(disk->block);
 
-	return value_pairs(
-		"file", value_text(disk->path), "node-name", value_text(name),
-		"drv", value_text(format), "ro",
-		value_bool(block_read_only(disk->block)), "backing_file_depth",
-		value_u64(0), "encrypted", value_bool(false), "detect_zeroes",
-		value_text("off"), "write_threshold", value_u64(0), "bps",
-		value_u64(0), "bps_rd", value_u64(0), "bps_wr", value_u64(0),
-		"iops", value_u64(0), "iops_rd", value_u64(0), "iops_wr",
-		value_u64(0), "image",
-		value_pairs("filename", value_text(disk->path), "format",
-			    value_text(format), "virtual-size",
-			    value_u64(size_bytes), NULL),
-		NULL);
+	return value_pairs("file", value_text(disk->path), "node-name",
+			   value_text(name), "drv", value_text(format), "ro",
+			   value_bool(block_read_only(disk->block)),
+			   "backing_file_depth", value_u64(0), "encrypted",
+			   value_bool(false), "detect_zeroes", value_text("off"),
+			   "write_threshold", value_u64(0), "bps", value_u64(0),
+			   "bps_rd", value_u64(0), "bps_wr", value_u64(0),
+			   "iops", value_u64(0), "iops_rd", value_u64(0),
+			   "iops_wr", value_u64(0), "image",
+			   value_pairs("filename", value_text(disk->path),
+				       "format", value_text(format),
+				       "virtual-size", value_u64(size_bytes)));
 }
 
 void qmp_query_block(struct qmp_call *call)
@@ -48,7 +47,7 @@ void qmp_query_block(struct qmp_call *call)
 					 value_bool(false), "type",
 					 value_text("unknown"), "io-status",
 					 value_text("ok"), "inserted",
-					 inserted(&config->disk[i], name), NULL));
+					 inserted(&config->disk[i], name)));
 	}
 }
 
@@ -85,7 +84,7 @@ static struct json_object *stats_of(const struct block *block)
 		value_u64(s->failed[BLOCK_READ]), "failed_wr_operations",
 		value_u64(s->failed[BLOCK_WRITE]), "failed_flush_operations",
 		value_u64(s->failed[BLOCK_FLUSH]), "failed_unmap_operations",
-		value_u64(s->failed[BLOCK_DISCARD]), NULL);
+		value_u64(s->failed[BLOCK_DISCARD]));
 }
 
 void qmp_query_blockstats(struct qmp_call *call)
@@ -102,6 +101,6 @@ void qmp_query_blockstats(struct qmp_call *call)
 			     value_pairs("device", value_text(nodes ? "" : name),
 					 "qdev", value_text(name), "node-name",
 					 value_text(name), "stats",
-					 stats_of(config->disk[i].block), NULL));
+					 stats_of(config->disk[i].block)));
 	}
 }

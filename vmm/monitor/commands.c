@@ -122,7 +122,7 @@ static void query_status(struct qmp_call *call)
 	call->result = value_pairs(
 		"status", value_text(monitor_run_state(m)), "singlestep",
 		value_bool(false), "running",
-		value_bool(machine_status(m->machine) == MACHINE_RUNS), NULL);
+		value_bool(machine_status(m->machine) == MACHINE_RUNS));
 }
 
 static void stop(struct qmp_call *call)
@@ -160,7 +160,7 @@ static void query_kvm(struct qmp_call *call)
 	bool kvm = !strcmp(config->engine->ops->name, "kvm");
 
 	call->result = value_pairs("enabled", value_bool(kvm), "present",
-				   value_bool(kvm), NULL);
+				   value_bool(kvm));
 }
 
 static void query_name(struct qmp_call *call)
@@ -171,8 +171,7 @@ static void query_name(struct qmp_call *call)
 static void query_uuid(struct qmp_call *call)
 {
 	call->result = value_pairs(
-		"UUID", value_text("00000000-0000-0000-0000-000000000000"),
-		NULL);
+		"UUID", value_text("00000000-0000-0000-0000-000000000000"));
 }
 
 static void query_version(struct qmp_call *call)
@@ -185,12 +184,12 @@ static void query_memory(struct qmp_call *call)
 	call->result = value_pairs(
 		"base-memory",
 		value_u64(machine_config(call->monitor->machine)->memory_bytes),
-		"plugged-memory", value_u64(0), NULL);
+		"plugged-memory", value_u64(0));
 }
 
 static void query_target(struct qmp_call *call)
 {
-	call->result = value_pairs("arch", value_text("x86_64"), NULL);
+	call->result = value_pairs("arch", value_text("x86_64"));
 }
 
 void qmp_query_cpus_fast(struct qmp_call *call)
@@ -210,8 +209,8 @@ void qmp_query_cpus_fast(struct qmp_call *call)
 				    "props",
 				    value_pairs("core-id", value_u64(i),
 						"thread-id", value_u64(0),
-						"socket-id", value_u64(0), NULL),
-				    "target", value_text("x86_64"), NULL));
+						"socket-id", value_u64(0)),
+				    "target", value_text("x86_64")));
 	}
 }
 
@@ -226,8 +225,7 @@ void qmp_query_chardev(struct qmp_call *call)
 					 value_text(config->chardev[i].label),
 					 "filename",
 					 value_text(config->chardev[i].words),
-					 "frontend-open", value_bool(true),
-					 NULL));
+					 "frontend-open", value_bool(true)));
 }
 
 static void query_commands(struct qmp_call *call)
@@ -236,9 +234,8 @@ static void query_commands(struct qmp_call *call)
 
 	call->result = json_object_new_array();
 	for (u32 i = 0; (command = qmp_command_at(i)); i++)
-		value_append(
-			call->result,
-			value_pairs("name", value_text(command->name), NULL));
+		value_append(call->result,
+			     value_pairs("name", value_text(command->name)));
 }
 
 /* ---- the list ---- */

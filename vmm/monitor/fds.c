@@ -96,7 +96,7 @@ void qmp_add_fd(struct qmp_call *call)
 	at = keep(call, set, qmp_text(call, "opaque", ""));
 	if (at)
 		call->result = value_pairs("fdset-id", value_u64((u64)set),
-					   "fd", value_u64((u64)at->fd), NULL);
+					   "fd", value_u64((u64)at->fd));
 }
 
 void qmp_remove_fd(struct qmp_call *call)
@@ -134,13 +134,12 @@ void qmp_query_fdsets(struct qmp_call *call)
 					value_pairs("fd",
 						    value_u64((u64)m->fd[j].fd),
 						    "opaque",
-						    value_text(m->fd[j].name),
-						    NULL));
+						    value_text(m->fd[j].name)));
 		if (json_object_array_length(fds))
 			value_append(call->result,
 				     value_pairs("fdset-id",
 						 value_u64((u64)m->fd[i].set),
-						 "fds", fds, NULL));
+						 "fds", fds));
 		else
 			json_object_put(fds);
 	}
@@ -152,6 +151,7 @@ void qmp_query_fdsets(struct qmp_call *call)
 static int output_of_set(struct qmp_call *call, const char *number)
 {
 	u64 set;
+	int fd, err;
 
 	if (str_parse_u64(str_of(number), &set) || set > INT32_MAX) {
 		qmp_fail(call, "'%s' is no set of descriptors", number);
@@ -160,9 +160,14 @@ static int output_of_set(struct qmp_call *call, const char *number)
 	for (u32 i = 0; i < MONITOR_FD_MAX; i++) {
 		const struct monitor_fd *at = &call->monitor->fd[i];
 
-		if (at->fd >= 0 && at->set == (s64)set &&
-		    (fcntl(at->fd, F_GETFL) & O_ACCMODE) != O_RDONLY)
-			return fcntl(at->fd, F_DUPFD_CLOEXEC, 0);
+		if (at->fd < 0 || at->set != (s64)set ||
+		    (fcntl(at->fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
+			continue;
+		fd = fcntl(at->fd, F_DUPFD_CLOEXEC, 0);
+		err = fd < 0 ? -errno : 0;
+		if (err)
+			qmp_fail(call, "set %s: %s", number, strerror(-err));
+		return err ? err : fd;
 	}
 	qmp_fail(call, "set %llu has no descriptor to write to",
 		 (unsigned long long)set);

@@ -25,8 +25,8 @@ struct json_object *monitor_version(const struct monitor *m)
 	return value_pairs("qemu",
 			   value_pairs("micro", value_u64(VERSION_MICRO),
 				       "minor", value_u64(VERSION_MINOR),
-				       "major", value_u64(VERSION_MAJOR), NULL),
-			   "package", value_text(m->config.package), NULL);
+				       "major", value_u64(VERSION_MAJOR)),
+			   "package", value_text(m->config.package));
 }
 
 const char *monitor_run_state(const struct monitor *m)
@@ -60,8 +60,8 @@ static void send_event(struct monitor *m, const char *name,
 	event = value_pairs("timestamp",
 			    value_pairs("seconds", value_u64((u64)now.tv_sec),
 					"microseconds",
-					value_u64((u64)now.tv_nsec / 1000), NULL),
-			    "event", value_text(name), NULL);
+					value_u64((u64)now.tv_nsec / 1000)),
+			    "event", value_text(name));
 	if (data && json_object_object_add(event, "data", data))
 		json_object_put(data);
 	list_for_each(it, &m->sessions) {
@@ -91,7 +91,7 @@ static struct json_object *cause_data(enum machine_cause cause, bool reset)
 	return value_pairs(
 		"guest",
 		value_bool(cause == CAUSE_GUEST || cause == CAUSE_GUEST_CRASH),
-		"reason", value_text(reason), NULL);
+		"reason", value_text(reason));
 }
 
 static const char *const event_name[] = {
@@ -126,12 +126,9 @@ static struct json_object *answer_of(struct qmp_call *call)
 		return value_pairs(
 			"error",
 			value_pairs("class", value_text(call->error_class),
-				    "desc", value_text(call->error), NULL),
-			NULL);
-	return value_pairs("return",
-			   call->result ? json_object_get(call->result)
-					: json_object_new_object(),
-			   NULL);
+				    "desc", value_text(call->error)));
+	return value_pairs("return", call->result ? json_object_get(call->result)
+						  : json_object_new_object());
 }
 
 /* What a message has beside "execute" is as much of a mistake as it is in a
@@ -225,11 +222,10 @@ static void on_client(struct loop_watch *watch, u32 events)
 	list_add_tail(&m->sessions, &s->link);
 	m->session_count++;
 	watch_listener(m);
-	session_send(s, value_pairs("QMP",
-				    value_pairs("version", monitor_version(m),
-						"capabilities",
-						json_object_new_array(), NULL),
-				    NULL));
+	session_send(
+		s, value_pairs("QMP", value_pairs("version", monitor_version(m),
+						  "capabilities",
+						  json_object_new_array())));
 }
 
 /* ---- lives ---- */

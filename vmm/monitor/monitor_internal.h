@@ -31,8 +31,9 @@ struct monitor {
 
 /* ---- JSON ---- */
 
-/* An object of names and values up to a NULL name; takes the values. */
-struct json_object *value_pairs(const char *name, ...);
+/* An object of names and values; takes the values. */
+#define value_pairs(...) value_pairs_until_null(__VA_ARGS__, (const char *)NULL)
+struct json_object *value_pairs_until_null(const char *name, ...);
 struct json_object *value_text(const char *text);
 struct json_object *value_u64(u64 value);
 struct json_object *value_bool(bool value);

@@ -20,7 +20,7 @@ static void add_builtin(struct json_object *schema, const char *name,
 {
 	value_append(schema, value_pairs("name", value_text(name), "meta-type",
 					 value_text("builtin"), "json-type",
-					 value_text(json_type), NULL));
+					 value_text(json_type)));
 }
 
 static struct json_object *members_of(const struct qmp_command *command)
@@ -31,7 +31,7 @@ static struct json_object *members_of(const struct qmp_command *command)
 		const struct qmp_arg *arg = &command->arg[i];
 		struct json_object *member =
 			value_pairs("name", value_text(arg->name), "type",
-				    value_text(type_name[arg->type]), NULL);
+				    value_text(type_name[arg->type]));
 
 		/* A member with a default may be left out; null: none. */
 		if (arg->optional)
@@ -44,9 +44,9 @@ static struct json_object *members_of(const struct qmp_command *command)
 static void add_object(struct json_object *schema, const char *name,
 		       struct json_object *members)
 {
-	value_append(schema, value_pairs("name", value_text(name), "meta-type",
-					 value_text("object"), "members",
-					 members, NULL));
+	value_append(schema,
+		     value_pairs("name", value_text(name), "meta-type",
+				 value_text("object"), "members", members));
 }
 
 static void add_command(struct json_object *schema,
@@ -61,7 +61,7 @@ static void add_command(struct json_object *schema,
 	value_append(schema, value_pairs("name", value_text(command->name),
 					 "meta-type", value_text("command"),
 					 "arg-type", value_text(args),
-					 "ret-type", value_text("any"), NULL));
+					 "ret-type", value_text("any")));
 }
 
 void qmp_query_schema(struct qmp_call *call)
@@ -76,15 +76,14 @@ void qmp_query_schema(struct qmp_call *call)
 		value_append(schema,
 			     value_pairs("name", value_text(event), "meta-type",
 					 value_text("event"), "arg-type",
-					 value_text("any"), NULL));
+					 value_text("any")));
 	add_object(schema, EMPTY, json_object_new_array());
 	add_builtin(schema, "str", "string");
 	add_builtin(schema, "int", "int");
 	add_builtin(schema, "bool", "boolean");
 	add_builtin(schema, "any", "value");
-	value_append(schema,
-		     value_pairs("name", value_text("[any]"), "meta-type",
-				 value_text("array"), "element-type",
-				 value_text("any"), NULL));
+	value_append(schema, value_pairs("name", value_text("[any]"),
+					 "meta-type", value_text("array"),
+					 "element-type", value_text("any")));
 	call->result = schema;
 }

@@ -7,7 +7,7 @@
 
 #include "vmm/monitor/monitor_internal.h"
 
-struct json_object *value_pairs(const char *name, ...)
+struct json_object *value_pairs_until_null(const char *name, ...)
 {
 	struct json_object *object = json_object_new_object();
 	va_list values;

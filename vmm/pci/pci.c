@@ -281,13 +281,12 @@ static void drive_intx(struct pci_dev *pci)
 	struct pci_bus *bus = pci->bus;
 	u32 pirq = pci_pirq_of(pci->slot), before;
 	bool off = pci_get(pci, PCI_COMMAND, 2) & PCI_COMMAND_INTX_OFF;
+	bool pulls = pci->intx_level && !off;
 
 	mutex_lock(&bus->intx_lock);
 	before = bus->intx[pirq];
-	if (pci->intx_level && !off)
-		bus->intx[pirq] |= (u32)BIT(pci->slot);
-	else
-		bus->intx[pirq] &= (u32)~BIT(pci->slot);
+	bus->intx[pirq] += (u32)pulls - (u32)pci->intx_pulls;
+	pci->intx_pulls = pulls;
 	if (!before != !bus->intx[pirq])
 		bus->set_intx(bus->ctx, pirq, bus->intx[pirq]);
 	mutex_unlock(&bus->intx_lock);
@@ -304,7 +303,7 @@ void pci_set_intx(struct pci_dev *pci, bool level)
 static struct pci_dev *find(struct pci_bus *bus, u32 bdf)
 {
 	/* Bus, device, function: 8, 5 and 3 bits. */
-	return bdf < PCI_SLOT_COUNT * 8 && !(bdf % 8) ? bus->dev[bdf / 8] : NULL;
+	return bdf < ARRAY_SIZE(bus->dev) ? bus->dev[bdf] : NULL;
 }
 
 u32 pci_config_read(struct pci_bus *bus, u32 bdf, u32 offset, u32 size)
@@ -342,6 +341,8 @@ static void config_changed(struct pci_dev *pci, u32 offset, u32 size)
 	mutex_lock(&pci->dev.lock);
 	if (command)
 		drive_intx(pci);
+	if (pci->msi.cap)
+		pci_msi_changed(pci);
 	if (pci->msix.count)
 		msix_unmasked(pci);
 	mutex_unlock(&pci->dev.lock);
@@ -423,8 +424,8 @@ void pci_assign(struct pci_bus *bus, u64 low, u64 high, u64 ports_low,
 {
 	struct room memory = {low, high}, ports = {ports_low, ports_high};
 
-	for (u32 slot = 0; slot < PCI_SLOT_COUNT; slot++) {
-		struct pci_dev *pci = bus->dev[slot];
+	for (u32 bdf = 0; bdf < ARRAY_SIZE(bus->dev); bdf++) {
+		struct pci_dev *pci = bus->dev[bdf];
 		u16 command = 0;
 
 		for (u32 i = 0; pci && i < PCI_BAR_COUNT; i++) {
@@ -436,7 +437,7 @@ void pci_assign(struct pci_bus *bus, u64 low, u64 high, u64 ports_low,
 					      : PCI_COMMAND_MEMORY;
 		}
 		if (command)
-			pci_config_write(bus, slot * 8, PCI_COMMAND, command, 2);
+			pci_config_write(bus, bdf, PCI_COMMAND, command, 2);
 	}
 }
 
@@ -452,6 +453,8 @@ void pci_dev_reset(struct pci_dev *pci)
 		msix->entry[i] =
 			(struct pci_msix_entry){.control = MSIX_ENTRY_MASKED};
 	msix->pending = 0;
+	if (pci->msi.cap)
+		pci_msi_changed(pci);
 	if (!pci->bus)
 		return;
 	remap_locked(pci);
@@ -464,6 +467,8 @@ int pci_dev_restored(struct pci_dev *pci)
 	for (u32 i = 0; i < PCI_CONFIG_BYTES; i++)
 		if ((pci->config[i] ^ pci->built[i]) & ~pci->writable[i])
 			return trace_err(-EINVAL);
+	if (pci->msi.cap)
+		pci_msi_changed(pci);
 	remap_locked(pci);
 	drive_intx(pci);
 	return 0;
@@ -488,16 +493,35 @@ void pci_dev_init(struct pci_dev *pci, const struct dev_class *class,
 	dev_init(&pci->dev, class);
 }
 
-int pci_plug(struct pci_bus *bus, struct pci_dev *pci, u8 slot)
+static int plug(struct pci_bus *bus, struct pci_dev *pci, u8 slot, u8 function)
 {
-	assert(slot < PCI_SLOT_COUNT);
-	if (bus->dev[slot])
+	struct pci_dev **place = &bus->dev[slot * PCI_FUNCTIONS + function];
+
+	assert(slot < PCI_SLOT_COUNT && function < PCI_FUNCTIONS);
+	if (*place)
 		return trace_err(-EBUSY);
 	pci->bus = bus;
 	pci->slot = slot;
 	memcpy(pci->built, pci->config, sizeof(pci->built));
-	bus->dev[slot] = pci;
+	*place = pci;
 	return 0;
+}
+
+int pci_plug(struct pci_bus *bus, struct pci_dev *pci, u8 slot)
+{
+	return plug(bus, pci, slot, 0);
+}
+
+/* [PCI 6.2.1 "Device Identification"]: without the bit nobody looks further. */
+int pci_plug_function(struct pci_bus *bus, struct pci_dev *pci, u8 slot,
+		      u8 function)
+{
+	struct pci_dev *first = bus->dev[slot * PCI_FUNCTIONS];
+
+	assert(function && first);
+	first->config[PCI_HEADER_TYPE] |= PCI_HEADER_MULTIFUNCTION;
+	first->built[PCI_HEADER_TYPE] |= PCI_HEADER_MULTIFUNCTION;
+	return plug(bus, pci, slot, function);
 }
 
 void pci_bus_init(struct pci_bus *bus,

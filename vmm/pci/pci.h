@@ -25,6 +25,7 @@
 #include "vmm/dev/dev.h"
 
 #define PCI_SLOT_COUNT	 32
+#define PCI_FUNCTIONS	 8 /* of a slot */
 #define PCI_CONFIG_BYTES 256
 #define PCI_BAR_COUNT	 6
 #define PCI_BAR_REGIONS	 6 /* handlers within one BAR */
@@ -66,8 +67,11 @@ enum {
 #define PCI_SUBSYSTEM_VENDOR_VIRTUAL 0x1af4
 #define PCI_SUBSYSTEM_VIRTUAL	     0x1100
 
+#define PCI_CAP_MSI    0x05
 #define PCI_CAP_MSIX   0x11
 #define PCI_CAP_VENDOR 0x09
+
+#define PCI_HEADER_MULTIFUNCTION 0x80
 
 struct pci_bus;
 
@@ -87,6 +91,14 @@ struct pci_msix_entry {
 	u32 data, control; /* bit 0 of control: masked */
 };
 
+/* [PCI 6.8.1 "MSI Capability Structure"]: what its registers say, for one message */
+struct pci_msi {
+	u8 cap; /* where the capability is; 0: none */
+	bool enabled;
+	u64 address;
+	u32 data;
+};
+
 struct pci_msix {
 	u32 count; /* 0: none */
 	u8 cap;	   /* where the capability is */
@@ -99,13 +111,15 @@ struct pci_msix {
 struct pci_dev {
 	struct dev dev;
 	struct pci_bus *bus; /* borrowed: must outlive it */
-	u8 slot;	     /* device number on its bus; the function is 0 */
+	u8 slot;	     /* device number on its bus */
 	u8 intx_level;
-	u8 cap_end; /* where the next capability may go */
+	bool intx_pulls; /* its wire; pci_bus.intx_lock */
+	u8 cap_end;	 /* where the next capability may go */
 	u8 config[PCI_CONFIG_BYTES];
 	u8 writable[PCI_CONFIG_BYTES];
 	u8 built[PCI_CONFIG_BYTES]; /* config when it was plugged in */
 	struct pci_bar bar[PCI_BAR_COUNT];
+	struct pci_msi msi;
 	struct pci_msix msix;
 	/* A device's own registers in there: called after a write. Or NULL;
 	 * config_lock held */
@@ -118,12 +132,12 @@ struct pci_bus {
 	struct mutex config_lock;
 	struct rwlock lock;
 	struct bus memory, ports; /* what BARs have put there */
-	struct pci_dev *dev[PCI_SLOT_COUNT];
+	struct pci_dev *dev[PCI_SLOT_COUNT * PCI_FUNCTIONS];
 	/* The wires; any thread. */
 	void (*set_intx)(void *ctx, u32 pirq, bool level);
 	void (*send_msi)(void *ctx, u64 address, u32 data);
 	void *ctx;
-	/* Which devices pull each wire down, by slot; intx_lock. */
+	/* How many functions pull each wire down; intx_lock. */
 	struct mutex intx_lock;
 	u32 intx[PCI_INTX_COUNT];
 };
@@ -152,12 +166,17 @@ void pci_add_bar_region(struct pci_dev *pci, u32 index,
 			struct bus_region *region);
 /* `size` bytes with the two of the list's head; returns its offset. */
 u8 pci_add_capability(struct pci_dev *pci, u8 id, const void *data, u8 size);
+/* One message, at any address of 64 bits. */
+void pci_add_msi(struct pci_dev *pci);
 /* Table at byte 0 and pending bits at byte 2048 of a BAR of 4096. */
 void pci_add_msix(struct pci_dev *pci, u32 bar, u32 count);
 void pci_put(struct pci_dev *pci, u32 offset, u32 size, u64 value);
 void pci_set_writable(struct pci_dev *pci, u32 offset, u32 size, u64 mask);
 /* -EBUSY: the slot is taken. */
 must_check int pci_plug(struct pci_bus *bus, struct pci_dev *pci, u8 slot);
+/* The same of a function beside function 0, which is there and tells of it. */
+must_check int pci_plug_function(struct pci_bus *bus, struct pci_dev *pci,
+				 u8 slot, u8 function);
 
 /* ---- from the bus ---- */
 
@@ -184,6 +203,10 @@ void pci_assign(struct pci_bus *bus, u64 low, u64 high, u64 ports_low,
 
 /* The pin's level. Any thread, the device's lock held. */
 void pci_set_intx(struct pci_dev *pci, bool level);
+/* Sends the message, if MSI is enabled. The device's lock held. */
+void pci_msi_send(struct pci_dev *pci);
+/* For pci.c: its registers have changed. The device's lock held. */
+void pci_msi_changed(struct pci_dev *pci);
 /* Sends vector `index`, or notes it while masked. The device's lock held. */
 void pci_msix_send(struct pci_dev *pci, u32 index);
 bool pci_msix_enabled(const struct pci_dev *pci);

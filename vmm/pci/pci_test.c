@@ -296,6 +296,71 @@ TEST(pci_6_8_2_a_masked_vector_is_pending_until_it_is_not)
 	check_eq(t.msi_count, 2);
 }
 
+TEST(pci_6_8_1_one_message_is_sent_as_the_driver_has_written_it)
+{
+	u32 cap;
+
+	begin();
+	check(!t.card[0].pci.msi.enabled);
+	pci_add_msi(&t.card[0].pci);
+	cap = t.card[0].pci.msi.cap;
+	check_eq(get(3, cap, 4) & 0xff00ff, PCI_CAP_MSI | 0x800000);
+	pci_msi_send(&t.card[0].pci);
+	check_eq(t.msi_count, 0);
+	put(3, cap + 4, UINT32_MAX, 4);
+	put(3, cap + 8, 0x12, 4);
+	put(3, cap + 12, UINT32_MAX, 4);
+	check_eq(get(3, cap + 4, 4), 0xfffffffc);
+	check_eq(get(3, cap + 12, 4), 0xffff);
+	put(3, cap + 2, 0xffff, 2);
+	check_eq(get(3, cap + 2, 2), 0x81);
+	pci_msi_send(&t.card[0].pci);
+	check_eq(t.msi_count, 1);
+	check_eq(t.msi_address, 0x12fffffffc);
+	check_eq(t.msi_data, 0xffff);
+	dev_reset(&t.card[0].pci.dev);
+	pci_msi_send(&t.card[0].pci);
+	check_eq(t.msi_count, 1);
+}
+
+/* ---- functions of one slot ---- */
+
+TEST(pci_6_2_1_function_0_tells_that_there_are_more)
+{
+	static struct card more;
+	const u32 bdf = ADDRESS(3) + 2;
+
+	begin();
+	card_init(&more);
+	check_eq(get(3, PCI_HEADER_TYPE, 1), 0);
+	check_eq(pci_config_read(&t.bus, bdf, PCI_VENDOR, 4), UINT32_MAX);
+	check_eq(pci_plug_function(&t.bus, &more.pci, 3, 2), 0);
+	check_eq(pci_plug_function(&t.bus, &more.pci, 3, 2), -EBUSY);
+	check_eq(get(3, PCI_HEADER_TYPE, 1), PCI_HEADER_MULTIFUNCTION);
+	check_eq(get(4, PCI_HEADER_TYPE, 1), 0);
+	check_eq(pci_config_read(&t.bus, bdf, PCI_VENDOR, 4), 0x56781234);
+	check_eq(pci_config_read(&t.bus, bdf, PCI_HEADER_TYPE, 1), 0);
+	dev_reset(&t.card[0].pci.dev);
+	check_eq(get(3, PCI_HEADER_TYPE, 1), PCI_HEADER_MULTIFUNCTION);
+}
+
+TEST(functions_of_a_slot_share_its_wire)
+{
+	static struct card more;
+	u32 pirq = pci_pirq_of(3);
+
+	begin();
+	card_init(&more);
+	check_eq(pci_plug_function(&t.bus, &more.pci, 3, 2), 0);
+	pci_set_intx(&t.card[0].pci, true);
+	pci_set_intx(&more.pci, true);
+	pci_set_intx(&t.card[0].pci, false);
+	check_eq(t.wire, BIT(pirq));
+	pci_set_intx(&more.pci, true);
+	pci_set_intx(&more.pci, false);
+	check_eq(t.wire, 0);
+}
+
 /* ---- the whole ---- */
 
 TEST(without_firmware_every_bar_gets_a_place)

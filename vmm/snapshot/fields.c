@@ -9,7 +9,7 @@
 #include "base/err.h"
 
 /* A table is at most this long, so that one word notes what was seen. */
-#define FIELD_COUNT_MAX 128
+#define FIELD_COUNT_MAX 256
 
 static int save_one(const struct field *field, const void *object,
 		    struct buf *out)

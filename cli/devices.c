@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Disks, network cards and ports of the command line: see devices.h. */
+/* Disks, CD-ROMs, network cards and ports of the command line: see devices.h. */
 #include "cli/devices.h"
 
 #include <errno.h>
@@ -22,8 +22,46 @@ static int open_disk(struct devices *devices, const char *text, bool temporary,
 	if (err)
 		return err;
 	disk->serial = option->serial;
+	disk->bus = option->sata ? BOARD_SATA : BOARD_VIRTIO;
 	devices->disk_count++;
 	return 0;
+}
+
+/* Raw, whatever it is called and whatever is in it. */
+static int open_cdrom(struct devices *devices, const char *path,
+		      struct loop *loop, struct fault *fault)
+{
+	struct board_disk *disk = &devices->disk[devices->disk_count];
+	const struct block_config config = {
+		.path = path,
+		.format = "raw",
+		.read_only = true,
+	};
+	int err = block_open(&config, loop, &disk->block, fault);
+
+	if (err)
+		return err;
+	disk->serial = "";
+	disk->bus = BOARD_SATA;
+	disk->cdrom = true;
+	devices->disk_count++;
+	return 0;
+}
+
+static int check_sata_count(const struct devices *devices,
+			    const struct device_words *words,
+			    struct fault *fault)
+{
+	u32 count = words->cdrom->count;
+
+	for (u32 i = 0; i < devices->disk_count; i++)
+		count += devices->disk[i].bus == BOARD_SATA;
+	if (count <= Q35_SATA_MAX)
+		return 0;
+	return fault_set(fault, FAULT_INVALID, trace_err(-EINVAL),
+			 "%u SATA disks and CD-ROMs are given; a machine has "
+			 "at most %d; give disks bus=virtio",
+			 count, Q35_SATA_MAX);
 }
 
 static int open_disks(struct devices *devices, const struct device_words *words,
@@ -38,6 +76,10 @@ static int open_disks(struct devices *devices, const struct device_words *words,
 	for (u32 i = 0; !err && i < words->disk->count; i++)
 		err = open_disk(devices, words->disk->item[i], words->temporary,
 				loop, fault);
+	if (!err)
+		err = check_sata_count(devices, words, fault);
+	for (u32 i = 0; !err && i < words->cdrom->count; i++)
+		err = open_cdrom(devices, words->cdrom->item[i], loop, fault);
 	return err;
 }
 

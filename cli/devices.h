@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The disks, network cards and console ports of one run, from the words of the
+ * The disks, CD-ROMs, network cards and console ports of one run, from the words of the
  * command line to what a board is built of, and what is behind them.
  */
 #ifndef CLI_DEVICES_H
@@ -13,7 +13,7 @@
 #include "vmm/net/net.h"
 
 struct device_words {
-	const struct opt_strings *disk, *net, *port;
+	const struct opt_strings *disk, *cdrom, *net, *port;
 	const char *console; /* "none": no virtio console but for ports */
 	bool stdio_taken;    /* by the serial port */
 	bool jail;	     /* the process will be closed */
@@ -23,7 +23,8 @@ struct device_words {
 
 struct devices {
 	struct disk_option disk_option[Q35_DISK_MAX];
-	struct board_disk disk[Q35_DISK_MAX];
+	/* CD-ROMs are behind the disks. */
+	struct board_disk disk[Q35_DISK_MAX + Q35_SATA_MAX];
 	u32 disk_count;
 	struct board_net net[Q35_NET_MAX];
 	u32 net_count;

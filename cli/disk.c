@@ -15,7 +15,8 @@ static const char *const cache_names[] = {
 
 #define ACCEPTED                                                         \
 	"format=raw|qcow2, ro, temporary, serial=TEXT, cache=writeback|" \
-	"none|writethrough|directsync|unsafe, discard, backing=on"
+	"none|writethrough|directsync|unsafe, discard, backing=on, "     \
+	"bus=virtio|sata"
 
 static int refuse(struct fault *fault, const char *part)
 {
@@ -86,6 +87,10 @@ static int take_part(struct disk_option *disk, char *part, struct fault *fault)
 		disk->serial = part + 7;
 		return 0;
 	}
+	if (!strcmp(part, "bus=virtio") || !strcmp(part, "bus=sata")) {
+		disk->sata = !strcmp(part + 4, "sata");
+		return 0;
+	}
 	if (!strcmp(part, "format=raw") || !strcmp(part, "format=qcow2")) {
 		config->format = part + 7;
 		return 0;
@@ -95,6 +100,16 @@ static int take_part(struct disk_option *disk, char *part, struct fault *fault)
 	return refuse(fault, part);
 }
 
+/* ATA has no way to tell a guest that it cannot write. */
+static int check_sata(const struct disk_option *disk, struct fault *fault)
+{
+	if (!disk->sata || !disk->config.read_only)
+		return 0;
+	return fault_set(fault, FAULT_INVALID, trace_err(-EINVAL),
+			 "--disk: a SATA disk cannot be read-only; give "
+			 "temporary, or bus=virtio, or the file as --cdrom");
+}
+
 int disk_parse(const char *text, struct disk_option *ret, struct fault *fault)
 {
 	char *at = ret->text;
@@ -102,6 +117,7 @@ int disk_parse(const char *text, struct disk_option *ret, struct fault *fault)
 
 	ret->config = (struct block_config){};
 	ret->serial = "";
+	ret->sata = false;
 	if (strlen(text) >= sizeof(ret->text)) {
 		fault_set(fault, FAULT_INVALID, 0,
 			  "--disk: the text is too long");
@@ -115,5 +131,5 @@ int disk_parse(const char *text, struct disk_option *ret, struct fault *fault)
 		return refuse(fault, text);
 	while (!err && at)
 		err = take_part(ret, next_part(&at), fault);
-	return err;
+	return err ? err : check_sata(ret, fault);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The text of `--disk FILE[,format=raw|qcow2][,ro][,temporary][,serial=TEXT]
- * [,cache=MODE][,discard][,backing=on]`. A comma in the file's name is doubled.
+ * [,cache=MODE][,discard][,backing=on][,bus=virtio|sata]`. A comma in the file's
+ * name is doubled.
  */
 #ifndef CLI_DISK_H
 #define CLI_DISK_H
@@ -14,6 +15,7 @@
 struct disk_option {
 	struct block_config config; /* its strings lie in `text` */
 	const char *serial;
+	bool sata; /* and not virtio */
 	char text[DISK_TEXT_BYTES_MAX];
 };
 

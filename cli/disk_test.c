@@ -60,6 +60,26 @@ TEST(what_is_not_known_is_named)
 	check_eq(parse(",ro"), -EINVAL);
 }
 
+TEST(a_disk_is_virtio_unless_it_is_sata)
+{
+	check_eq(parse("a.img"), 0);
+	check(!disk.sata);
+	check_eq(parse("a.img,bus=sata,serial=X"), 0);
+	check(disk.sata);
+	check_eq(parse("a.img,bus=sata,bus=virtio"), 0);
+	check(!disk.sata);
+	check_eq(parse("a.img,bus=ide"), -EINVAL);
+	check(strstr(fault.text[0], "bus=virtio|sata"));
+}
+
+TEST(a_sata_disk_that_is_read_only_is_refused)
+{
+	check_eq(parse("a.img,bus=sata,ro"), -EINVAL);
+	check(strstr(fault.text[0], "temporary"));
+	check_eq(parse("a.img,bus=sata,temporary"), 0);
+	check_eq(parse("a.img,ro"), 0);
+}
+
 TEST(a_text_without_end_is_refused)
 {
 	static char text[DISK_TEXT_BYTES_MAX + 1];

@@ -23,7 +23,7 @@
 
 struct run_options {
 	const char *kernel, *initrd, *append, *firmware;
-	struct opt_strings disk, net, port;
+	struct opt_strings disk, cdrom, net, port;
 	const char *console;
 	bool temporary;
 	u64 memory_bytes, cpu_count;
@@ -71,7 +71,13 @@ static const struct opt run_opts[] = {
 	 OPTION(disk),
 	 .help = "a disk, as a file alone is: format=raw|qcow2 (default: as "
 		 "the name ends), ro, temporary, serial=TEXT, cache=MODE, "
-		 "discard, backing=on"},
+		 "discard, backing=on, bus=virtio|sata"},
+	{.name = "cdrom",
+	 .arg = "FILE",
+	 .kind = OPT_REPEAT,
+	 OPTION(cdrom),
+	 .help = "a CD-ROM, of a raw image; booted when no disk before it "
+		 "can be"},
 	{.name = "temporary",
 	 .kind = OPT_FLAG,
 	 OPTION(temporary),
@@ -200,7 +206,7 @@ const struct opt_command run_command = {
 	.name = "run",
 	.summary = "run a virtual machine",
 	.operands = "[DISK...]",
-	.text = "Boots a disk, or a kernel, and runs until the guest powers "
+	.text = "Boots a disk, a CD-ROM or a kernel, and runs until the guest powers "
 		"off. With the serial port on stdio, Ctrl-A x quits, Ctrl-A h lists the "
 		"keys and Ctrl-A Ctrl-A sends Ctrl-A. SIGTERM presses the "
 		"power button, a second one within 10 s ends the machine. The exit status is 0 "
@@ -391,14 +397,14 @@ static int open_kernel(struct run *run, struct fault *fault)
 	const struct run_options *o = &run->options;
 	int err;
 
-	if (!o->kernel && (o->disk.count || o->firmware))
+	if (!o->kernel && (o->disk.count || o->cdrom.count || o->firmware))
 		return bios_open(&run->bios, o->firmware, fault);
 	if (!o->kernel || o->firmware) {
 		fault_set(fault, FAULT_INVALID, 0,
 			  o->kernel ? "--firmware and --kernel exclude each "
 				      "other; give one"
 				    : "there is nothing to boot; give a disk, "
-				      "or --kernel FILE");
+				      "--cdrom FILE or --kernel FILE");
 		return trace_err(-EINVAL);
 	}
 	err = boot_open(&run->boot, o->kernel, o->initrd, o->append, fault);
@@ -408,8 +414,8 @@ static int open_kernel(struct run *run, struct fault *fault)
 
 static bool has_cards(const struct run_options *o)
 {
-	return o->disk.count || o->net.count || o->port.count ||
-	       strcmp(o->console, "none");
+	return o->disk.count || o->cdrom.count || o->net.count ||
+	       o->port.count || strcmp(o->console, "none");
 }
 
 /* "auto" is q35 for whatever needs it. */
@@ -440,6 +446,7 @@ static struct device_words device_words(const struct run_options *o)
 {
 	return (struct device_words){
 		.disk = &o->disk,
+		.cdrom = &o->cdrom,
 		.net = &o->net,
 		.port = &o->port,
 		.console = o->console,

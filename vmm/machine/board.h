@@ -40,9 +40,16 @@ enum board_kind {
 	BOARD_Q35,
 };
 
+enum board_bus {
+	BOARD_VIRTIO,
+	BOARD_SATA,
+};
+
 struct board_disk {
 	struct block *block; /* borrowed: must outlive the board */
 	const char *serial;  /* "" for none */
+	enum board_bus bus;
+	bool cdrom; /* of SATA; `block` NULL: the drive is empty */
 };
 
 struct board_net {

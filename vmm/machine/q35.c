@@ -6,7 +6,9 @@
  *	slot 1		virtio-rng
  *	slots 2..	disks, network cards, in the order they were given, and
  *			the console
- *	slot 31		LPC bridge
+ *	slot 31		LPC bridge, and the SATA controller (function 2) where there
+ *			is a disk or a CD-ROM drive for it, which then have its
+ *			ports in the order they were given
  *
  * What a guest sees in which slot is part of the machine's name: another order
  * is another version.
@@ -77,6 +79,40 @@ static int add_disk(struct board *board, const struct board_config *config,
 	return 0;
 }
 
+/* Those of the disks that are SATA's share a controller. */
+static int add_ahci(struct board *board, const struct board_config *config)
+{
+	struct q35 *q35 = &board->q35;
+	struct ahci_setup setup = {.mem = config->mem,
+				   .loop = config->host->loop};
+	u32 count = 0;
+	int err;
+
+	for (u32 i = 0; i < config->disk_count; i++) {
+		const struct board_disk *disk = &config->disk[i];
+
+		if (disk->bus != BOARD_SATA)
+			continue;
+		assert(count < Q35_SATA_MAX);
+		setup.port[count++] = (struct ahci_attached){
+			.kind = disk->cdrom ? AHCI_CDROM : AHCI_DISK,
+			.block = disk->block,
+			.serial = disk->serial,
+		};
+	}
+	if (!count)
+		return 0;
+	q35->ahci = calloc(1, sizeof(*q35->ahci));
+	if (!q35->ahci)
+		return trace_err(-ENOMEM);
+	ahci_init(q35->ahci, &setup);
+	err = pci_plug_function(&q35->bus, &q35->ahci->pci, AHCI_SLOT,
+				AHCI_FUNCTION);
+	assert(!err);
+	board_add_dev(board, &q35->ahci->pci.dev);
+	return 0;
+}
+
 static int add_net(struct board *board, const struct board_config *config,
 		   const struct board_net *card)
 {
@@ -139,11 +175,13 @@ int q35_build(struct board *board, const struct board_config *config)
 	board_add_ports(board, &q35->lpc.gpe_region);
 	board_add_ports(board, &q35->lpc.smi_region);
 	board_add_ports(board, &q35->lpc.apm_region);
+	err = add_ahci(board, config);
 
 	virtio_rng_init(&q35->rng, config->mem, config->host);
 	add_card(board, &q35->rng.virtio);
 	for (u32 i = 0; !err && i < config->disk_count; i++)
-		err = add_disk(board, config, &config->disk[i]);
+		if (config->disk[i].bus == BOARD_VIRTIO)
+			err = add_disk(board, config, &config->disk[i]);
 	for (u32 i = 0; !err && i < config->net_count; i++)
 		err = add_net(board, config, &config->net[i]);
 	if (!err && config->port_count)
@@ -162,6 +200,7 @@ void q35_release(struct q35 *q35)
 {
 	while (q35->disk_count)
 		free(q35->disk[--q35->disk_count]);
+	free(q35->ahci);
 	while (q35->net_count)
 		free(q35->net[--q35->net_count]);
 	free(q35->console);

@@ -7,6 +7,7 @@
 #define VMM_MACHINE_Q35_H
 
 #include "base/err.h"
+#include "vmm/dev/ahci/ahci.h"
 #include "vmm/dev/ich9_lpc/ich9_lpc.h"
 #include "vmm/dev/q35_mch/q35_mch.h"
 #include "vmm/virtio/blk/blk.h"
@@ -18,6 +19,7 @@
 #define Q35_VERSION "q35-1" /* what `q35` stands for */
 
 #define Q35_DISK_MAX 16
+#define Q35_SATA_MAX AHCI_PORT_COUNT /* of these */
 #define Q35_NET_MAX  8
 #define Q35_CARD_MAX (2 + Q35_DISK_MAX + Q35_NET_MAX) /* in slots 1 to 30 */
 
@@ -33,6 +35,7 @@ struct q35 {
 	struct virtio_rng rng;
 	struct virtio_blk *disk[Q35_DISK_MAX]; /* owned */
 	u32 disk_count;
+	struct ahci *ahci;		     /* owned; NULL: none */
 	struct virtio_net *net[Q35_NET_MAX]; /* owned */
 	u32 net_count;
 	struct virtio_console *console; /* owned; NULL: none */

@@ -9,6 +9,7 @@
 struct bench {
 	struct guest_mem mem;
 	struct fake_host host;
+	struct loop *loop;
 	struct board board;
 	u32 power_count;
 	enum power_event power;
@@ -39,10 +40,14 @@ static void power(void *ctx, enum power_event event, int status)
 	((struct bench *)ctx)->power = event;
 }
 
-static void begin_with(const struct board_net *net, u32 net_count)
+static void begin_full(const struct board_disk *disk, u32 disk_count,
+		       const struct board_net *net, u32 net_count)
 {
 	memset(&b, 0, sizeof(b));
 	fake_host_init(&b.host);
+	check_eq(loop_create(&b.loop), 0);
+	if (disk_count) /* without one, cards serve their queues at once */
+		b.host.host.loop = b.loop;
 	check_eq(guest_mem_init(&b.mem, 16 * MiB, NULL), 0);
 	check_eq(board_build(&b.board,
 			     &(struct board_config){
@@ -50,6 +55,8 @@ static void begin_with(const struct board_net *net, u32 net_count)
 				     .mem = &b.mem,
 				     .host = &b.host.host,
 				     .cpu_count = 1,
+				     .disk = disk,
+				     .disk_count = disk_count,
 				     .net = net,
 				     .net_count = net_count,
 				     .set_irq = set_irq,
@@ -60,15 +67,32 @@ static void begin_with(const struct board_net *net, u32 net_count)
 		 0);
 }
 
+static void begin_with(const struct board_net *net, u32 net_count)
+{
+	begin_full(NULL, 0, net, net_count);
+}
+
 static void begin(void)
 {
 	begin_with(NULL, 0);
+}
+
+static void begin_with_cdroms(u32 count)
+{
+	static const struct board_disk cdrom = {
+		.serial = "", .bus = BOARD_SATA, .cdrom = true};
+	struct board_disk disk[Q35_SATA_MAX] = {};
+
+	for (u32 i = 0; i < count; i++)
+		disk[i] = cdrom;
+	begin_full(disk, count, NULL, 0);
 }
 
 static void end(void)
 {
 	board_quiesce(&b.board);
 	board_release(&b.board);
+	loop_free(b.loop);
 	guest_mem_release(&b.mem);
 }
 
@@ -129,6 +153,30 @@ TEST(the_functions_of_q35_1_are_these)
 		found++;
 	}
 	check_eq(found, ARRAY_SIZE(listing));
+	check_eq(config(31, 0x0c), 0); /* and has no other function */
+	end();
+}
+
+#define FUNCTION_2 0x200
+
+TEST(a_cd_rom_brings_the_sata_controller_and_nothing_else)
+{
+	begin_with_cdroms(1);
+	check_eq(config(31, 0), 0x29188086);
+	check_eq(config(31, 0x0c) >> 16, 0x80);
+	check_eq(config(31, FUNCTION_2), 0x29228086);
+	check_eq(config(31, FUNCTION_2 | 8) >> 8, 0x010601);
+	check_eq(config(31, FUNCTION_2 | 0x3c) >> 8 & 0xff, 1);
+	check_eq(config(2, 0), UINT32_MAX);
+	check_eq(b.board.q35.ahci->port[0].kind, AHCI_CDROM);
+	check_eq(b.board.q35.ahci->port[1].kind, AHCI_NOTHING);
+	pci_set_intx(&b.board.q35.ahci->pci, true);
+	check_eq(b.irq, BIT(23)); /* PIRQH, as _PRT has it for the slot */
+	end();
+	begin_with_cdroms(Q35_SATA_MAX);
+	check_eq(b.board.q35.ahci->port[5].kind, AHCI_CDROM);
+	q35_assign(&b.board.q35);
+	check_eq(memory(config(31, FUNCTION_2 | 0x24), 4) & 0x1f, 5);
 	end();
 }
 
@@ -242,7 +290,7 @@ TEST(a_reset_puts_cards_back)
 
 TEST(every_device_saves_and_restores)
 {
-	begin();
+	begin_with_cdroms(2);
 	q35_assign(&b.board.q35);
 	for (u32 i = 0; i < b.board.dev_count; i++) {
 		struct dev *dev = b.board.dev[i];

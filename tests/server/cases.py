@@ -5,6 +5,7 @@ A case gets the machine, raises Failure or Skip, and may return a remark.
 """
 import contextlib
 import json
+import os
 import subprocess
 
 from console import Failure
@@ -55,6 +56,34 @@ def disks(machine):
     if got != sha256(noise(GIVEN * MIB, 1)):
         raise Failure("the scratch disk does not read as it was written")
     return " ".join(sorted(sizes.values()))
+
+
+def cdrom(machine):
+    """Its file and all of it as they were made; the tray, open and closed."""
+    if not machine.cdrom:
+        return
+    get = machine.console.get
+    get("mount -o ro /dev/sr0 /mnt")
+    got = get("sha256sum /mnt/given").split()[0]
+    if got != sha256(noise(GIVEN * MIB, 4)):
+        raise Failure("the CD-ROM does not read as it was made")
+    # CDROM_LOCKDOOR 0, CDROMEJECT, CDROM_DRIVE_STATUS (2: open), CDROMCLOSETRAY
+    get("umount /mnt; echo 0 >/proc/sys/dev/cdrom/lock")
+    status = get("python3 -c 'import fcntl, os; "
+                 "f = os.open(\"/dev/sr0\", os.O_RDONLY | os.O_NONBLOCK); "
+                 "c = lambda n: fcntl.ioctl(f, n, 0); "
+                 "c(0x5329); c(0x5309); s = c(0x5326); c(0x5319); "
+                 "print(s, c(0x5326))'")
+    if status != "2 4":
+        raise Failure(f"the tray is {status}, not open (2) and then has a "
+                      "disc (4)")
+    with open(machine.cdrom, "rb") as f:
+        wanted = sha256(f.read())
+    size = os.path.getsize(machine.cdrom) // 2048
+    got = get(f"dd if=/dev/sr0 bs=2048 count={size} status=none | "
+              "sha256sum").split()[0]
+    if got != wanted:
+        raise Failure("the drive does not read as the image is")
 
 
 def fio(machine, size, *options):
@@ -240,6 +269,7 @@ CASES = [
     ("login", login, True, "off"),
     ("system", system, True, "on"),
     ("disks", disks, True, "on"),
+    ("cdrom", cdrom, False, "on"),
     ("fio", fio_verify, True, "on"),
     ("fio-sizes", fio_sizes, False, "on"),
     ("copy", copy, False, "on"),

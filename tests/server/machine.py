@@ -47,7 +47,7 @@ class Machine:
         self.form, self.bus = form, bus
         self.directory = os.path.join(LOGS, vmm, self.name)
         self.forward = free_port()
-        self.console = self.scratch = None
+        self.console = self.scratch = self.cdrom = None
         self.state = "off"  # then on, then ended; or lost
         # Only Debian's generic kernel has a driver for AHCI.
         self.kernel = "amd64" if bus == "ahci" else "cloud"
@@ -75,15 +75,28 @@ class Machine:
         with open(raw, "wb") as f:
             f.write(noise(GIVEN * MIB, 1))
             f.truncate(SCRATCH * MIB)
+        if self.bus == "ahci":
+            self.make_cdrom()
         if self.form == "qcow2":
             host("qemu-img", "convert", "-O", "qcow2", raw,
                  self.disk("scratch"))
+
+    def make_cdrom(self):
+        """One with a file of our bytes; cloud kernels have no driver for it."""
+        need("xorriso")
+        root = os.path.join(self.directory, "cdrom")
+        os.makedirs(root)
+        with open(os.path.join(root, "given"), "wb") as f:
+            f.write(noise(GIVEN * MIB, 4))
+        self.cdrom = root + ".iso"
+        host("xorriso", "-as", "mkisofs", "-R", "-o", self.cdrom, root)
 
     def start(self):
         self.console = Console(
             self.command_line({
                 "firmware": self.firmware, "cpus": self.cpus, "bus": self.bus,
                 "directory": self.directory, "forward": self.forward,
+                "cdrom": self.cdrom,
                 "disks": [(self.disk("root"), self.form),
                           (self.disk("scratch"), self.form)]}),
             self.directory + ".log")

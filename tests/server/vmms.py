@@ -2,7 +2,7 @@
 """The command lines: one function for each virtual machine monitor.
 
 A machine is a dict: firmware (bios, uefi), cpus, bus (virtio, ahci), disks
-(path and format), forward (a port of this host that leads to the guest's
+(path and format), cdrom (a path, or None), forward (a port of this host that leads to the guest's
 sshd), directory (for its files).
 """
 import os
@@ -17,10 +17,12 @@ def keel(machine):
             "--cpus", str(machine["cpus"]), "--memory", "1G",
             "--serial", "stdio"]
     for path, form in machine["disks"]:
-        bus = ",bus=ahci" if machine["bus"] == "ahci" else ""
+        bus = ",bus=sata" if machine["bus"] == "ahci" else ""
         argv += ["--disk", f"{path},format={form}{bus}"]
     argv += ["--net",
              f"user,hostfwd=tcp:127.0.0.1:{machine['forward']}-:22"]
+    if machine["cdrom"]:
+        argv += ["--cdrom", machine["cdrom"]]
     return argv + os.environ.get("KEEL_SERVER_OPTIONS", "").split()
 
 
@@ -40,6 +42,10 @@ def qemu(machine):
                  "-device", f"virtio-blk-pci,drive=disk{n}"
                  if machine["bus"] == "virtio" else
                  f"ide-hd,drive=disk{n},bus=ide.{n}"]
+    if machine["cdrom"]:
+        argv += ["-drive", "if=none,id=cdrom,format=raw,readonly=on,"
+                 f"media=cdrom,file={machine['cdrom']}",
+                 "-device", "ide-cd,drive=cdrom,bus=ide.5"]
     forward = f"tcp:127.0.0.1:{machine['forward']}-:22"
     return argv + ["-netdev", f"user,id=net,hostfwd={forward}",
                    "-device", "virtio-net-pci,netdev=net",
@@ -48,6 +54,6 @@ def qemu(machine):
 
 # name: (command line, what it has not got: a firmware, a bus, net)
 VMMS = {
-    "keel": (keel, ("uefi", "ahci")),
+    "keel": (keel, ("uefi",)),
     "qemu": (qemu, ()),
 }

@@ -94,9 +94,19 @@ static void add_checksum(struct acpi_loader *loader, u32 start, u32 length,
 	add(loader, &entry);
 }
 
-void acpi_loader_make(const struct acpi_layout *layout, struct acpi_loader *ret)
+static void clear_checksums(const struct acpi_layout *layout, u8 *tables)
+{
+	for (u32 i = 0; i < layout->table_count; i++)
+		tables[layout->table[i].offset + ACPI_CHECKSUM_OFFSET] = 0;
+	tables[ACPI_RSDP_CHECKSUM] = 0;
+	tables[ACPI_RSDP_EXTENDED_CHECKSUM] = 0;
+}
+
+void acpi_loader_make(const struct acpi_layout *layout, u8 *tables,
+		      struct acpi_loader *ret)
 {
 	*ret = (struct acpi_loader){};
+	clear_checksums(layout, tables);
 	allocate(ret, ACPI_TABLES_FILE, 64, ZONE_HIGH);
 	allocate(ret, ACPI_RSDP_FILE, 16, ZONE_F_SEGMENT);
 	for (u32 i = 0; i < layout->pointer_count; i++)

@@ -23,8 +23,10 @@ struct acpi_loader {
 
 /*
  * `layout` is of tables built at address 0. The first file is all of them, the
- * second their first ACPI_RSDP_BYTES, which are not looked at in the first.
+ * second their first ACPI_RSDP_BYTES, which are not looked at in the first. In
+ * `tables` the checksums become 0: SeaBIOS corrects what is there, OVMF counts it in.
  */
-void acpi_loader_make(const struct acpi_layout *layout, struct acpi_loader *ret);
+void acpi_loader_make(const struct acpi_layout *layout, u8 *tables,
+		      struct acpi_loader *ret);
 
 #endif

@@ -22,7 +22,7 @@ static void build(void)
 	};
 
 	check_eq(acpi_build(&config, tables, sizeof(tables), &layout), 0);
-	acpi_loader_make(&layout, &loader);
+	acpi_loader_make(&layout, tables, &loader);
 	memcpy(rsdp, tables, sizeof(rsdp));
 }
 
@@ -69,6 +69,7 @@ static u8 sum(const u8 *data, size_t size)
 	return total;
 }
 
+/* As OVMF does it; SeaBIOS would subtract the sum from what is there. */
 static void add_checksum(const u8 *entry)
 {
 	size_t size;
@@ -76,8 +77,7 @@ static void add_checksum(const u8 *entry)
 	u32 start = get32(entry + 64), length = get32(entry + 68);
 
 	check(start + length <= size);
-	data[get32(entry + 60)] =
-		(u8)(data[get32(entry + 60)] - sum(data + start, length));
+	data[get32(entry + 60)] = (u8)-sum(data + start, length);
 }
 
 static void run_script(void)

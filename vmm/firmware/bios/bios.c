@@ -135,7 +135,7 @@ static int add_acpi(struct bios *bios, struct fw_cfg *cfg,
 	assert(!acpi->gpa);
 	if (err)
 		return err;
-	acpi_loader_make(&layout, &bios->loader);
+	acpi_loader_make(&layout, bios->acpi, &bios->loader);
 	err = fw_cfg_add_file(cfg, ACPI_TABLES_FILE, bios->acpi,
 			      (u32)layout.size);
 	if (!err)

@@ -94,7 +94,7 @@ static int create_vm(struct pc *pc, struct fault *fault)
 	if (err)
 		return fault_set(fault, FAULT_INTERNAL, err,
 				 "cannot create a VM");
-	return cpuid_set(engine, pc->vcpu, "host", &topology, 0, fault);
+	return cpuid_set(engine, pc->vcpu, "host", &topology, 0, 0, fault);
 }
 
 static void free_vm(struct pc *pc)

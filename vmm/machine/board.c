@@ -123,6 +123,14 @@ int board_build(struct board *board, const struct board_config *config)
 	board_add_ports(board, &board->pm.event_region);
 	board_add_ports(board, &board->pm.control_region);
 	board_add_ports(board, &board->pm.timer_region);
+
+	/* Up to 4 GiB: firmware's flash chips */
+	assert(config->flash_count <= BOARD_FLASH_MAX);
+	for (u32 i = 0; i < config->flash_count; i++) {
+		pflash_init(&board->flash[i], &config->flash[i]);
+		board_add_dev(board, &board->flash[i].dev);
+		board_add_memory(board, &board->flash[i].region);
+	}
 	if (config->kind == BOARD_Q35)
 		return q35_build(board, config);
 	board_add_ports(board, &board->pm.reset_region);

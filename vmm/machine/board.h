@@ -15,6 +15,7 @@
 #include "vmm/dev/i8042/i8042.h"
 #include "vmm/dev/mc146818/mc146818.h"
 #include "vmm/dev/ns16550a/ns16550a.h"
+#include "vmm/dev/pflash/pflash.h"
 #include "vmm/dev/port92/port92.h"
 #include "vmm/dev/post_code/post_code.h"
 #include "vmm/dev/test_exit/test_exit.h"
@@ -27,6 +28,7 @@
 #define BOARD_PM_BASE_PORT 0x600
 #define BOARD_COM1_PORT	   0x3f8
 #define BOARD_RTC_PORT	   0x70
+#define BOARD_FLASH_MAX	   2
 
 enum board_irq {
 	IRQ_KEYBOARD = 1,
@@ -75,6 +77,8 @@ struct board_config {
 	/* Of its virtio console, the first one the console itself; 0: none. */
 	const struct console_port_setup *port;
 	u32 port_count;
+	const struct pflash_config *flash; /* any kind's */
+	u32 flash_count;		   /* 0..BOARD_FLASH_MAX */
 	void (*set_irq)(void *ctx, u32 irq, bool level);
 	void (*send_msi)(void *ctx, u64 address, u32 data);
 	void (*power)(void *ctx, enum power_event event, int status);
@@ -97,6 +101,7 @@ struct board {
 	struct acpi_pm pm;
 	struct ns16550a com1;
 	struct fw_cfg fw_cfg;
+	struct pflash flash[BOARD_FLASH_MAX];
 	struct test_exit test_exit;
 	struct q35 q35; /* of that kind */
 };

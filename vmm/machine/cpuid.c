@@ -17,9 +17,20 @@ static struct kvm_cpuid2 *list_alloc(u32 count)
 	return list;
 }
 
+/* [SDM2 CPUID "Linear/Physical Address Size"] */
+static void limit_addresses(struct kvm_cpuid2 *list, u32 bits)
+{
+	for (u32 i = 0; bits && i < list->nent; i++) {
+		struct kvm_cpuid_entry2 *entry = &list->entries[i];
+
+		if (entry->function == 0x80000008u && (entry->eax & 0xff) > bits)
+			entry->eax = (entry->eax & ~0xffu) | bits;
+	}
+}
+
 int cpuid_set(struct engine *engine, struct engine_vcpu *vcpu,
 	      const char *model, const struct cpu_topology *topology,
-	      u32 cpu_index, struct fault *fault)
+	      u32 cpu_index, u32 physical_bits, struct fault *fault)
 {
 	struct kvm_cpuid2 *supported = list_alloc(SUPPORTED_MAX);
 	struct kvm_cpuid2 *result = list_alloc(RESULT_MAX);
@@ -39,6 +50,7 @@ int cpuid_set(struct engine *engine, struct engine_vcpu *vcpu,
 			      fault);
 	if (err)
 		goto free_lists;
+	limit_addresses(result, physical_bits);
 	err = vcpu->ops->set_cpuid2(vcpu, result);
 	if (err)
 		fault_set(fault, FAULT_INTERNAL, err,

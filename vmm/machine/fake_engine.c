@@ -49,7 +49,7 @@ static int fake_supported_cpuid(struct engine *e, struct kvm_cpuid2 *cpuid)
 		{.function = 1, .eax = 0x600, .edx = 0x078bfbff, .ecx = 0x80000000},
 		{.function = 0x80000000, .eax = 0x80000008},
 		{.function = 0x80000001, .edx = 0x20100800, .ecx = 1},
-		{.function = 0x80000008, .eax = 0x3028},
+		{.function = 0x80000008, .eax = 0x302e},
 	};
 	int err = may_fail(engine_of(e));
 
@@ -148,9 +148,16 @@ static int fake_set_gsi_routing(struct engine_vm *vm,
 static int fake_set_memory(struct engine_vm *vm,
 			   const struct kvm_userspace_memory_region *region)
 {
-	assert(region->memory_size && region->userspace_addr);
-	vm_of(vm)->memslot_count++;
-	return may_fail(vm_of(vm));
+	int err = may_fail(vm_of(vm));
+
+	assert(region->userspace_addr);
+	if (err)
+		return err;
+	if (region->memory_size)
+		vm_of(vm)->memslot_count++;
+	else
+		vm_of(vm)->memslot_count--;
+	return 0;
 }
 
 static void fake_memory_written(struct engine_vm *vm, u64 gpa, u64 size)
@@ -304,7 +311,10 @@ static int fake_set_msrs(struct engine_vcpu *vcpu, const struct kvm_msrs *msrs)
 static int fake_set_cpuid2(struct engine_vcpu *vcpu,
 			   const struct kvm_cpuid2 *cpuid)
 {
-	(void)cpuid;
+	for (u32 i = 0; i < cpuid->nent; i++)
+		if (cpuid->entries[i].function == 0x80000008)
+			vcpu_of(vcpu)->physical_bits = cpuid->entries[i].eax &
+						       0xff;
 	return may_fail(vcpu_of(vcpu)->engine);
 }
 

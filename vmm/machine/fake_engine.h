@@ -36,6 +36,7 @@ struct fake_vcpu {
 	struct kvm_sregs sregs;
 	struct kvm_mp_state mp_state;
 	u32 state_load_count; /* set_sregs calls */
+	u32 physical_bits;    /* of its CPUID */
 	u8 run_page[8192];
 };
 
@@ -43,7 +44,7 @@ struct fake_engine {
 	struct engine engine;
 	struct engine_vm vm;
 	bool vm_created;
-	u32 memslot_count;
+	u32 memslot_count;	/* that are there */
 	u32 irq_line_count[24]; /* changes seen; atomic */
 	u32 written_count;
 	u32 route_count;

@@ -15,6 +15,7 @@
 #include "vmm/firmware/memory_map.h"
 #include "vmm/kick.h"
 #include "vmm/machine/cpuid.h"
+#include "vmm/machine/flash.h"
 #include "vmm/machine/irqchip.h"
 #include "vmm/machine/machine_internal.h"
 #include "vmm/machine/vcpu_entry.h"
@@ -146,7 +147,8 @@ static int load(struct machine *m, struct fault *fault)
 {
 	if (!m->config.bios)
 		return load_kernel(m, fault);
-	bios_load(m->config.bios, &m->mem);
+	if (m->config.bios->rom)
+		bios_load(m->config.bios, &m->mem);
 	return 0;
 }
 
@@ -229,7 +231,9 @@ static int plug_bios(struct machine *m)
 		.userspace_addr = bios ? (uintptr_t)bios->rom : 0,
 	};
 
-	return bios ? m->vm->ops->set_user_memory_region(m->vm, &region) : 0;
+	if (!bios || !bios->rom)
+		return 0;
+	return m->vm->ops->set_user_memory_region(m->vm, &region);
 }
 
 /* Calls that only some processors' virtualization needs may be missing. */
@@ -283,7 +287,7 @@ static int create_vcpu(struct machine *m, u32 index, struct fault *fault)
 				 "the engine cannot create vCPU %u", index);
 	m->created_count++;
 	err = cpuid_set(engine, vcpu->engine, m->config.cpu_model, &topology,
-			index, fault);
+			index, m->config.uefi ? UEFI_PHYSICAL_BITS : 0, fault);
 	if (err)
 		return fault_wrap(fault, err, "--cpu %s", m->config.cpu_model);
 	err = vcpu_state_save(engine, vcpu->engine, &vcpu->power_on);
@@ -308,6 +312,7 @@ static int create_vcpus(struct machine *m, struct fault *fault)
 
 static int build_board(struct machine *m, struct fault *fault)
 {
+	struct pflash_config flash[BOARD_FLASH_MAX];
 	const struct board_config config = {
 		.kind = m->config.kind,
 		.mem = &m->mem,
@@ -322,6 +327,8 @@ static int build_board(struct machine *m, struct fault *fault)
 		.net_count = m->config.net_count,
 		.port = m->config.port,
 		.port_count = m->config.port_count,
+		.flash = flash,
+		.flash_count = flash_describe(m, flash),
 		.set_irq = set_irq,
 		.send_msi = send_msi,
 		.power = on_power,
@@ -332,6 +339,8 @@ static int build_board(struct machine *m, struct fault *fault)
 	dev_host_init(&m->host, m->config.loop);
 	err = board_build(&m->board, &config);
 	m->board_built = true;
+	if (!err && flash_is_hidden(m))
+		err = trace_err(-ENOMEM);
 	if (!err && m->config.bios)
 		err = describe_to_bios(m);
 	if (err)

@@ -21,6 +21,7 @@
 #include "vmm/char/chardev.h"
 #include "vmm/firmware/bios/bios.h"
 #include "vmm/firmware/boot/boot.h"
+#include "vmm/firmware/uefi/uefi.h"
 #include "vmm/machine/board.h"
 
 #define MACHINE_CPUS_MAX 255
@@ -46,6 +47,8 @@ struct machine_config {
 	/* One of the two, borrowed, too: a kernel, or firmware that finds one. */
 	const struct boot *boot;
 	struct bios *bios;
+	/* With it the firmware is this, and `bios` only tells of the machine. */
+	struct uefi *uefi;
 	const struct board_disk *disk; /* borrowed, too; of Q35 */
 	u32 disk_count;
 	const struct board_net *net; /* as the disks */

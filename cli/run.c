@@ -22,7 +22,7 @@
 #include "vmm/monitor/monitor.h"
 
 struct run_options {
-	const char *kernel, *initrd, *append, *firmware;
+	const char *kernel, *initrd, *append, *firmware, *uefi_vars;
 	struct opt_strings disk, cdrom, net, port;
 	const char *console;
 	bool temporary;
@@ -110,11 +110,18 @@ static const struct opt run_opts[] = {
 	 .help = "the board (default auto): q35 with PCI and firmware, or "
 		 "micro, which has neither and is for a kernel alone"},
 	{.name = "firmware",
-	 .arg = "FILE",
+	 .arg = "WHICH",
 	 .kind = OPT_STRING,
 	 OPTION(firmware),
-	 .help = "the ROM that starts a machine without --kernel (default: "
-		 "Debian's SeaBIOS)"},
+	 .help = "what starts a machine without --kernel: bios (default: "
+		 "Debian's SeaBIOS), uefi (Debian's OVMF), or the FILE of a "
+		 "ROM"},
+	{.name = "uefi-vars",
+	 .arg = "FILE",
+	 .kind = OPT_STRING,
+	 OPTION(uefi_vars),
+	 .help = "where UEFI keeps its variables; made if it is missing "
+		 "(default: they are forgotten at the end)"},
 	{.name = "memory",
 	 .short_name = 'm',
 	 .arg = "SIZE",
@@ -227,6 +234,8 @@ struct run {
 	struct boot boot;
 	bool boot_opened;
 	struct bios bios;
+	struct uefi uefi;
+	bool uefi_opened;
 	struct devices devices;
 	struct engine *engine;
 	char engine_reason[FAULT_TEXT_BYTES_MAX];
@@ -392,13 +401,36 @@ static int make_backends(struct run *run, struct fault *fault)
 	return err;
 }
 
+static bool is_uefi(const struct run_options *o)
+{
+	return o->firmware && !strcmp(o->firmware, "uefi");
+}
+
+static int open_firmware(struct run *run, struct fault *fault)
+{
+	const struct run_options *o = &run->options;
+
+	if (!is_uefi(o))
+		return bios_open(&run->bios,
+				 o->firmware && strcmp(o->firmware, "bios")
+					 ? o->firmware
+					 : NULL,
+				 fault);
+	run->uefi_opened = true;
+	return uefi_open(&run->uefi, o->uefi_vars, fault);
+}
+
 static int open_kernel(struct run *run, struct fault *fault)
 {
 	const struct run_options *o = &run->options;
 	int err;
 
+	if (o->uefi_vars && !is_uefi(o))
+		return fault_set(fault, FAULT_INVALID, trace_err(-EINVAL),
+				 "--uefi-vars has a meaning only with "
+				 "--firmware uefi");
 	if (!o->kernel && (o->disk.count || o->cdrom.count || o->firmware))
-		return bios_open(&run->bios, o->firmware, fault);
+		return open_firmware(run, fault);
 	if (!o->kernel || o->firmware) {
 		fault_set(fault, FAULT_INVALID, 0,
 			  o->kernel ? "--firmware and --kernel exclude each "
@@ -582,6 +614,7 @@ static int make_machine(struct run *run, struct fault *fault)
 		.kind = kind_of(o),
 		.boot = run->boot_opened ? &run->boot : NULL,
 		.bios = run->boot_opened ? NULL : &run->bios,
+		.uefi = run->uefi_opened ? &run->uefi : NULL,
 		.disk = run->devices.disk,
 		.disk_count = run->devices.disk_count,
 		.net = run->devices.net,
@@ -623,8 +656,10 @@ static void say_how_to_reach(const struct run *run)
 /* The last steps that can fail, and the only ones with traces outside. */
 static int start(struct run *run, struct fault *fault)
 {
-	int err = devices_start(&run->devices, fault);
+	int err = uefi_start(&run->uefi, fault);
 
+	if (!err)
+		err = devices_start(&run->devices, fault);
 	if (!err)
 		err = backend_start(run->debug_console, fault);
 	if (!err)
@@ -681,6 +716,7 @@ static void release(struct run *run)
 	if (run->boot_opened)
 		boot_close(&run->boot);
 	bios_close(&run->bios);
+	uefi_close(&run->uefi);
 	devices_release(&run->devices);
 	backend_free(run->debug_console);
 	backend_free(run->serial);

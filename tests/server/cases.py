@@ -9,7 +9,8 @@ import os
 import subprocess
 
 from console import Failure
-from machine import BOOT_SECONDS, FIELD, GIVEN, MIB, SCRATCH, host, need
+from machine import (BOOT_SECONDS, FIELD, GIVEN, MIB, SCRATCH, Skip, host,
+                     need)
 from peer import Peer, free_port, noise, sha256
 
 
@@ -264,6 +265,61 @@ def images(machine):
         host("qemu-img", "check", machine.disk(name))
 
 
+# What stands behind a variable's name, and what it says of it: kept, and to be
+# seen by the boot loader and the system [UEFI 8.2 "Variable Services"].
+VARIABLE = "KeelTest-5e12e3a0-0000-4000-8000-00000000f00d"
+ATTRIBUTES = r"\007\000\000\000"
+
+
+def need_uefi(machine):
+    if machine.firmware != "uefi":
+        raise Skip("only UEFI has variables")
+
+
+def set_variable(machine):
+    need_uefi(machine)
+    get = machine.console.get
+    path = f"/sys/firmware/efi/efivars/{VARIABLE}"
+    get("mountpoint -q /sys/firmware/efi/efivars || "
+        "mount -t efivarfs none /sys/firmware/efi/efivars")
+    get(f"printf '{ATTRIBUTES}kept' >{path}")
+    return f"{get('ls /sys/firmware/efi/efivars | wc -l')} variables"
+
+
+def power_cycle(machine):
+    """A variable that was set before the power went is there again."""
+    need_uefi(machine)
+    machine.start("-again")
+    machine.state = "lost"
+    remark = machine.boot()
+    get = machine.console.get
+    get("mountpoint -q /sys/firmware/efi/efivars || "
+        "mount -t efivarfs none /sys/firmware/efi/efivars")
+    text = get(f"cat /sys/firmware/efi/efivars/{VARIABLE} | tail -c +5")
+    if text != "kept":
+        raise Failure(f"the variable is '{text}'")
+    power_off(machine)
+    return remark
+
+
+def menu(machine):
+    """To GRUB by UEFI; then the machine is killed."""
+    machine.start()
+    return machine.reach_menu()
+
+
+def menu_again(machine):
+    """Nothing of what was killed keeps it from starting again."""
+    machine.start("-again")
+    return machine.reach_menu()
+
+
+# As below, for a machine of which no more is tested.
+MENU_CASES = [
+    ("menu", menu, True, "off"),
+    ("menu-again", menu_again, True, "off"),
+]
+
 # name, function, whether it is one without --all, what the machine must be
 CASES = [
     ("login", login, True, "off"),
@@ -279,8 +335,10 @@ CASES = [
     ("ssh", ssh, False, "on"),
     ("iperf3", iperf3, False, "on"),
     ("reboot", reboot, False, "on"),
+    ("variable", set_variable, False, "on"),
     ("power-off", power_off, True, "on"),
     ("clean", clean, True, "ended"),
     ("written", written, True, "ended"),
     ("images", images, False, "ended"),
+    ("power-cycle", power_cycle, False, "ended"),
 ]

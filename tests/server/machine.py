@@ -91,7 +91,10 @@ class Machine:
         self.cdrom = root + ".iso"
         host("xorriso", "-as", "mkisofs", "-R", "-o", self.cdrom, root)
 
-    def start(self):
+    def start(self, log=""):
+        """Again, too; each start has a log of its own."""
+        if self.console:
+            self.console.close()
         self.console = Console(
             self.command_line({
                 "firmware": self.firmware, "cpus": self.cpus, "bus": self.bus,
@@ -99,7 +102,7 @@ class Machine:
                 "cdrom": self.cdrom,
                 "disks": [(self.disk("root"), self.form),
                           (self.disk("scratch"), self.form)]}),
-            self.directory + ".log")
+            f"{self.directory}{log}.log")
 
     def raw(self, name):
         """The disk as a raw file, once the machine has ended."""
@@ -108,6 +111,12 @@ class Machine:
         path = os.path.join(self.directory, f"{name}-after.raw")
         host("qemu-img", "convert", "-O", "raw", self.disk(name), path)
         return path
+
+    def reach_menu(self):
+        """From the start to the boot loader, which is as far as firmware goes."""
+        self.console.wait_for(rb"GNU GRUB +version", BOOT_SECONDS, "menu")
+        self.console.measure()
+        return f"{self.console.cpu_s:.1f} s of CPU"
 
     def boot(self):
         """From the start or a reset to the shell; returns what it took."""

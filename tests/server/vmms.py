@@ -23,6 +23,9 @@ def keel(machine):
              f"user,hostfwd=tcp:127.0.0.1:{machine['forward']}-:22"]
     if machine["cdrom"]:
         argv += ["--cdrom", machine["cdrom"]]
+    if machine["firmware"] == "uefi":
+        argv += ["--firmware", "uefi", "--uefi-vars",
+                 os.path.join(machine["directory"], "variables")]
     return argv + os.environ.get("KEEL_SERVER_OPTIONS", "").split()
 
 
@@ -32,7 +35,8 @@ def qemu(machine):
             "-serial", "stdio"]
     if machine["firmware"] == "uefi":
         variables = os.path.join(machine["directory"], "variables.fd")
-        shutil.copyfile(f"{OVMF}/OVMF_VARS_4M.fd", variables)
+        if not os.path.exists(variables):
+            shutil.copyfile(f"{OVMF}/OVMF_VARS_4M.fd", variables)
         for path, only in ((f"{OVMF}/OVMF_CODE_4M.fd", "on"),
                            (variables, "off")):
             argv += ["-drive",
@@ -54,6 +58,6 @@ def qemu(machine):
 
 # name: (command line, what it has not got: a firmware, a bus, net)
 VMMS = {
-    "keel": (keel, ("uefi",)),
+    "keel": (keel, ()),
     "qemu": (qemu, ()),
 }

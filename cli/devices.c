@@ -21,6 +21,7 @@ static int open_disk(struct devices *devices, const char *text, bool temporary,
 	err = block_open(&option->config, loop, &disk->block, fault);
 	if (err)
 		return err;
+	disk->path = option->config.path;
 	disk->serial = option->serial;
 	disk->bus = option->sata ? BOARD_SATA : BOARD_VIRTIO;
 	devices->disk_count++;
@@ -41,6 +42,7 @@ static int open_cdrom(struct devices *devices, const char *path,
 
 	if (err)
 		return err;
+	disk->path = path;
 	disk->serial = "";
 	disk->bus = BOARD_SATA;
 	disk->cdrom = true;

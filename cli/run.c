@@ -242,7 +242,6 @@ struct run {
 	struct jail *jail;
 	struct machine *machine;
 	struct monitor *monitor; /* NULL: none was asked for */
-	struct monitor_disk monitor_disk[Q35_DISK_MAX];
 	struct monitor_chardev monitor_chardev[CHARDEV_MAX];
 	int signal_fd;
 	struct loop_watch signal_watch;
@@ -530,17 +529,10 @@ static int make_monitor(struct run *run, struct fault *fault)
 		.path = run->options.qmp ? monitor_path(&run->options) : NULL,
 		.package = "keel-" KEEL_VERSION,
 		.jailed = run->options.jail == JAIL_ON,
-		.disk = run->monitor_disk,
-		.disk_count = run->devices.disk_count,
 		.chardev = run->monitor_chardev,
 		.chardev_count = list_chardevs(run),
 	};
 
-	for (u32 i = 0; i < config.disk_count; i++)
-		run->monitor_disk[i] = (struct monitor_disk){
-			.path = run->devices.disk_option[i].config.path,
-			.block = run->devices.disk[i].block,
-		};
 	return config.path ? monitor_create(&config, &run->monitor, fault) : 0;
 }
 

@@ -49,6 +49,7 @@ enum board_bus {
 
 struct board_disk {
 	struct block *block; /* borrowed: must outlive the board */
+	const char *path;    /* borrowed; for people: what the block is of */
 	const char *serial;  /* "" for none */
 	enum board_bus bus;
 	bool cdrom; /* of SATA; `block` NULL: the drive is empty */

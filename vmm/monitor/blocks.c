@@ -11,7 +11,7 @@ void monitor_disk_name(u32 index, char name[static 16])
 }
 
 /* [QMP-REF "BlockDeviceInfo"] */
-static struct json_object *inserted(const struct monitor_disk *disk,
+static struct json_object *inserted(const struct board_disk *disk,
 				    const char *name)
 {
 	u64 size_bytes = block_size_bytes(disk->block);
@@ -33,34 +33,41 @@ static struct json_object *inserted(const struct monitor_disk *disk,
 
 void qmp_query_block(struct qmp_call *call)
 {
-	const struct monitor_config *config = &call->monitor->config;
+	const struct machine_config *config =
+		machine_config(call->monitor->machine);
 
 	call->result = json_object_new_array();
 	for (u32 i = 0; i < config->disk_count; i++) {
+		const struct board_disk *disk = &config->disk[i];
+		struct json_object *drive;
 		char name[16];
 
 		monitor_disk_name(i, name);
-		value_append(call->result,
-			     value_pairs("device", value_text(name), "qdev",
-					 value_text(name), "locked",
-					 value_bool(false), "removable",
-					 value_bool(false), "type",
-					 value_text("unknown"), "io-status",
-					 value_text("ok"), "inserted",
-					 inserted(&config->disk[i], name)));
+		drive = value_pairs(
+			"device", value_text(name), "qdev", value_text(name),
+			"locked", value_bool(false), "removable",
+			value_bool(disk->cdrom), "type", value_text("unknown"),
+			"io-status", value_text("ok"));
+		if (disk->block)
+			(void)json_object_object_add(drive, "inserted",
+						     inserted(disk, name));
+		value_append(call->result, drive);
 	}
 }
 
 void qmp_query_named_block_nodes(struct qmp_call *call)
 {
-	const struct monitor_config *config = &call->monitor->config;
+	const struct machine_config *config =
+		machine_config(call->monitor->machine);
 
 	call->result = json_object_new_array();
 	for (u32 i = 0; i < config->disk_count; i++) {
 		char name[16];
 
 		monitor_disk_name(i, name);
-		value_append(call->result, inserted(&config->disk[i], name));
+		if (config->disk[i].block)
+			value_append(call->result,
+				     inserted(&config->disk[i], name));
 	}
 }
 
@@ -89,13 +96,16 @@ static struct json_object *stats_of(const struct block *block)
 
 void qmp_query_blockstats(struct qmp_call *call)
 {
-	const struct monitor_config *config = &call->monitor->config;
+	const struct machine_config *config =
+		machine_config(call->monitor->machine);
 	bool nodes = qmp_bool(call, "query-nodes", false);
 
 	call->result = json_object_new_array();
 	for (u32 i = 0; i < config->disk_count; i++) {
 		char name[16];
 
+		if (!config->disk[i].block)
+			continue; /* an empty drive has done nothing */
 		monitor_disk_name(i, name);
 		value_append(call->result,
 			     value_pairs("device", value_text(nodes ? "" : name),

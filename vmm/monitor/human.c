@@ -77,24 +77,33 @@ static void info_registers(struct human *h)
 
 static void info_block(struct human *h)
 {
-	const struct monitor_config *config = &h->call->monitor->config;
+	const struct machine_config *config =
+		machine_config(h->call->monitor->machine);
 
 	for (u32 i = 0; i < config->disk_count; i++) {
-		const struct monitor_disk *disk = &config->disk[i];
+		const struct board_disk *disk = &config->disk[i];
 
-		say(h, "%sdisk%u: %s (%s%s)\r\n", i ? "\r\n" : "", i,
-		    disk->path, block_format(disk->block),
-		    block_read_only(disk->block) ? ", read-only" : "");
+		if (disk->block)
+			say(h, "%sdisk%u: %s (%s%s)\r\n", i ? "\r\n" : "", i,
+			    disk->path, block_format(disk->block),
+			    block_read_only(disk->block) ? ", read-only" : "");
+		else
+			say(h, "%sdisk%u: [not inserted]\r\n", i ? "\r\n" : "",
+			    i);
 	}
 }
 
 static void info_blockstats(struct human *h)
 {
-	const struct monitor_config *config = &h->call->monitor->config;
+	const struct machine_config *config =
+		machine_config(h->call->monitor->machine);
 
 	for (u32 i = 0; i < config->disk_count; i++) {
-		const struct block_stats *s = block_stats(config->disk[i].block);
+		const struct block *block = config->disk[i].block;
+		const struct block_stats *s = block ? block_stats(block) : NULL;
 
+		if (!s)
+			continue;
 		say(h,
 		    "disk%u: rd_bytes=%llu wr_bytes=%llu rd_operations=%llu "
 		    "wr_operations=%llu flush_operations=%llu\r\n",

@@ -24,12 +24,6 @@
 
 struct monitor;
 
-/* Of a disk, as a client knows it. */
-struct monitor_disk {
-	const char *path;
-	struct block *block;
-};
-
 /* A serial port or console: "serial0", and the words it was given. */
 struct monitor_chardev {
 	const char *label, *words;
@@ -40,8 +34,6 @@ struct monitor_config {
 	const char *path;    /* of the socket */
 	const char *package; /* who answers: "keel-0.1.0" */
 	bool jailed;	     /* no file can be opened by its name */
-	const struct monitor_disk *disk; /* borrowed, too */
-	u32 disk_count;
 	const struct monitor_chardev *chardev; /* borrowed, too */
 	u32 chardev_count;
 };

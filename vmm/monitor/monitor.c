@@ -179,8 +179,8 @@ void monitor_message(struct session *s, struct json_object *message)
 	    json_object_object_add(answer, "id", json_object_get(id)))
 		json_object_put(id);
 	json_object_put(call.result);
+	fd_close(&s->passed_fd); /* nobody wanted it */
 	session_send(s, answer);
-	fd_close(&s->passed_fd);
 }
 
 /* ---- clients ---- */

@@ -15,6 +15,10 @@ GUEST(ctl_wake);
 GUEST(ctl_steps);
 GUEST(ctl_store);
 GUEST(ctl_int3);
+LABEL(ctl_int3_handler);
+GUEST(ctl_open);
+LABEL(ctl_open_here);
+LABEL(ctl_open_30);
 GUEST(ctl_rdmsr);
 LABEL(ctl_rdmsr_gp);
 GUEST(ctl_wrmsr);
@@ -269,6 +273,52 @@ TEST_FULL(a_software_breakpoint_stops_at_int3, "INT3 at CPL 0")
 	check_eq(m->run->debug.arch.exception, 3);
 	check_eq(m->run->debug.arch.pc, GUEST_CODE + 1);
 	check_eq(machine_regs(m, 0).rip, GUEST_CODE + 1);
+}
+
+TEST_FULL(an_int3_given_back_goes_to_the_guests_handler, "INT3 at CPL 0")
+{
+	struct machine *m = machine_new(MACHINE_NO_IRQCHIP);
+
+	need_cap(KVM_CAP_SET_GUEST_DEBUG);
+	machine_begin(m, ctl_int3, long);
+	machine_gate(m, 3, machine_label(ctl_int3, ctl_int3_handler));
+	check_ok(debug(m, KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_SW_BP, 0, 0));
+	machine_expect(m, KVM_EXIT_DEBUG);
+	check_ok(debug(m,
+		       KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_SW_BP |
+			       KVM_GUESTDBG_INJECT_BP,
+		       0, 0));
+	check_eq(machine_expect_say(m), 3);
+	/* As a trap: it returns behind the instruction. */
+	check_eq(ram_u64(m, machine_regs(m, 0).rsp), GUEST_CODE + 2);
+	machine_expect_done(m);
+}
+
+TEST_FULL(a_step_can_keep_interrupts_out, "steps with interrupts")
+{
+	struct machine *m = machine_new(MACHINE_IRQCHIP);
+	int offered = way->ops->check_extension(way, KVM_CAP_SET_GUEST_DEBUG2);
+	u64 here = machine_label(ctl_open, ctl_open_here);
+
+	if (!(offered & KVM_GUESTDBG_BLOCKIRQ))
+		skip("KVM_GUESTDBG_BLOCKIRQ is not offered");
+	machine_begin(m, ctl_open, long);
+	machine_gate(m, 0x30, machine_label(ctl_open, ctl_open_30));
+	machine_pin(m, 20, 0x30, false, false);
+	machine_expect_quiet(m, 1);
+	m->run->immediate_exit = 1;
+	check_err(machine_run_raw(m, 0), EINTR);
+	m->run->immediate_exit = 0;
+	check_ok(machine_line(m, 20, 1));
+	check_ok(debug(m,
+		       KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP |
+			       KVM_GUESTDBG_BLOCKIRQ,
+		       0, 0));
+	expect_debug(m, here + 1, 0x4000);
+	expect_debug(m, here + 2, 0x4000);
+	check_ok(debug(m, 0, 0, 0));
+	check_eq(machine_expect_say(m), 0x30);
+	check_eq(ram_u64(m, machine_regs(m, 0).rsp), here + 2);
 }
 
 /* ----------------------------------------------- MSRs the client answers - */

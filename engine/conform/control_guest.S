@@ -52,7 +52,28 @@ guest ctl_int3
 	int3
 	nop
 	done
+	.globl ctl_int3_handler
+ctl_int3_handler:
+	say	3
+	iretq
 end_guest ctl_int3
+
+/* Interrupts are let in before the tick. */
+guest ctl_open
+	mov	$APIC, %ebx
+	movl	$0x1ff, APIC_SVR(%rbx)
+	sti
+	out	%al, $PORT_TICK
+	.globl ctl_open_here
+ctl_open_here:
+	nop
+	nop
+	done
+	.globl ctl_open_30
+ctl_open_30:
+	say	0x30
+	done
+end_guest ctl_open
 
 guest ctl_rdmsr
 	rdmsr

@@ -256,21 +256,40 @@ static int delivered(struct soft_vcpu *vcpu, int rc)
 	return 0;
 }
 
+/* A debugger that steps wants the next instruction, not a handler's first. */
+static bool debugger_blocks(const struct soft_vcpu *vcpu)
+{
+	return vcpu->cpu.debug_guest & KVM_GUESTDBG_BLOCKIRQ;
+}
+
+/* An INT3 that is given back to the guest is still before it. */
+static int exception_inject(struct soft_vcpu *vcpu)
+{
+	struct x86_cpu *cpu = &vcpu->cpu;
+
+	vcpu->exception_queued = false;
+	if (cpu->exception.software) {
+		cpu->insn_len = 1;
+		RIP(cpu) += 1;
+	}
+	return delivered(vcpu, exception_deliver(cpu));
+}
+
 /* At most one event goes in; the rest waits behind a window. */
 static int inject(struct soft_vcpu *vcpu)
 {
 	struct x86_cpu *cpu = &vcpu->cpu;
 
 	cpu->insn_len = 0; /* between instructions */
-	if (vcpu->exception_queued) {
-		vcpu->exception_queued = false;
-		return delivered(vcpu, exception_deliver(cpu));
-	}
+	if (vcpu->exception_queued)
+		return exception_inject(vcpu);
 	if (vcpu->interrupt_queued) {
 		vcpu->interrupt_queued = false;
 		return delivered(
 			vcpu, interrupt_deliver(cpu, vcpu->interrupt_vector));
 	}
+	if (debugger_blocks(vcpu))
+		return 1;
 	if (vcpu->nmi_pending && !cpu->nmi_blocked && !cpu->shadow) {
 		vcpu->nmi_pending--;
 		return delivered(vcpu, nmi_deliver(cpu));

@@ -387,8 +387,11 @@ int soft_set_guest_debug(struct engine_vcpu *handle,
 	} else if (debug->control & inject) {
 		bool db = debug->control & KVM_GUESTDBG_INJECT_DB;
 
+		/* An INT3 that was not the debugger's is the guest's own. */
 		cpu->exception = (struct x86_exception){
-			.vector = db ? VECTOR_DB : VECTOR_BP, .trap = true};
+			.vector = db ? VECTOR_DB : VECTOR_BP,
+			.trap = true,
+			.software = !db};
 		vcpu->exception_queued = true;
 		soft_request(vcpu, REQUEST_EVENT);
 	}

@@ -16,6 +16,7 @@
 #include "cli/status.h"
 #include "cli/version.h"
 #include "vmm/char/backend.h"
+#include "vmm/gdbstub/gdbstub.h"
 #include "vmm/jail/jail.h"
 #include "vmm/kick.h"
 #include "vmm/machine/machine.h"
@@ -30,6 +31,7 @@ struct run_options {
 	int cpu, accel, machine, jail; /* indexes of the lists below */
 	const char *serial, *debug_console, *qmp;
 	const char *soft;
+	const char *gdb;
 	bool paused, no_reboot, test_exit, stats;
 	bool help;
 };
@@ -181,6 +183,12 @@ static const struct opt run_opts[] = {
 	 .values = jail_names,
 	 .help = "lock the process in before the guest runs (default on); "
 		 "with log the kernel's log tells what it would refuse"},
+	{.name = "gdb",
+	 .arg = "WHERE",
+	 .kind = OPT_STRING,
+	 OPTION(gdb),
+	 .help = "let gdb attach (docs/gdb.md): unix:PATH, or tcp:PORT of "
+		 "this host, tcp:ADDRESS:PORT"},
 	{.name = "paused",
 	 .kind = OPT_FLAG,
 	 OPTION(paused),
@@ -243,6 +251,7 @@ struct run {
 	struct machine *machine;
 	struct monitor *monitor; /* NULL: none was asked for */
 	struct monitor_chardev monitor_chardev[CHARDEV_MAX];
+	struct gdbstub *gdbstub; /* NULL: not asked for */
 	int signal_fd;
 	struct loop_watch signal_watch;
 	bool signal_watched;
@@ -645,6 +654,23 @@ static void say_how_to_reach(const struct run *run)
 			o->serial, net);
 }
 
+/* Before the jail, which has no network and no paths. */
+static int listen_for_gdb(struct run *run, struct fault *fault)
+{
+	if (!run->options.gdb)
+		return 0;
+	return gdbstub_create(run->options.gdb, &run->gdbstub, fault);
+}
+
+static int attach_gdb(struct run *run, struct fault *fault)
+{
+	if (!run->gdbstub)
+		return 0;
+	fprintf(stderr, "keel: for gdb: target remote %s\n",
+		gdbstub_target(run->gdbstub));
+	return gdbstub_attach(run->gdbstub, run->machine, fault);
+}
+
 /* The last steps that can fail, and the only ones with traces outside. */
 static int start(struct run *run, struct fault *fault)
 {
@@ -661,6 +687,8 @@ static int start(struct run *run, struct fault *fault)
 		say_how_to_reach(run);
 		err = machine_start(run->machine, fault);
 	}
+	if (!err)
+		err = attach_gdb(run, fault);
 	if (err) {
 		backend_undo(run->debug_console);
 		backend_undo(run->serial);
@@ -676,6 +704,8 @@ static int close_jail(struct run *run, struct fault *fault)
 	if (!err && *jail_missing(run->jail))
 		fprintf(stderr, "keel: the jail is without: %s\n",
 			jail_missing(run->jail));
+	if (!err && run->options.jail != JAIL_OFF)
+		gdbstub_jailed(run->gdbstub);
 	return err;
 }
 
@@ -702,6 +732,7 @@ static void stats_print(const struct run *run)
 static void release(struct run *run)
 {
 	monitor_free(run->monitor);
+	gdbstub_free(run->gdbstub);
 	machine_free(run->machine);
 	if (run->engine)
 		run->engine->ops->free(run->engine);
@@ -733,6 +764,8 @@ static int run_machine(struct run *run, struct fault *fault)
 		err = make_devices(run, fault);
 	if (!err)
 		err = open_engine(run, fault);
+	if (!err)
+		err = listen_for_gdb(run, fault);
 	if (!err)
 		err = make_jail(run, fault);
 	if (!err)

@@ -216,15 +216,13 @@ static int fake_set_sregs(struct engine_vcpu *vcpu,
 
 static int fake_get_fpu(struct engine_vcpu *vcpu, struct kvm_fpu *fpu)
 {
-	(void)vcpu;
-	(void)fpu;
+	*fpu = vcpu_of(vcpu)->fpu;
 	return 0;
 }
 
 static int fake_set_fpu(struct engine_vcpu *vcpu, const struct kvm_fpu *fpu)
 {
-	(void)vcpu;
-	(void)fpu;
+	vcpu_of(vcpu)->fpu = *fpu;
 	return 0;
 }
 
@@ -318,11 +316,23 @@ static int fake_set_cpuid2(struct engine_vcpu *vcpu,
 	return may_fail(vcpu_of(vcpu)->engine);
 }
 
+/* The upper half is not mapped. */
 static int fake_translate(struct engine_vcpu *vcpu, struct kvm_translation *t)
 {
 	(void)vcpu;
 	t->physical_address = t->linear_address;
-	t->valid = 1;
+	t->valid = !(t->linear_address >> 63);
+	return 0;
+}
+
+static int fake_set_guest_debug(struct engine_vcpu *vcpu,
+				const struct kvm_guest_debug *debug)
+{
+	struct fake_vcpu *v = vcpu_of(vcpu);
+
+	v->debug = *debug;
+	if (debug->control & KVM_GUESTDBG_INJECT_BP)
+		v->debug_given_back++;
 	return 0;
 }
 
@@ -350,6 +360,11 @@ static void play(struct kvm_run *run, const struct fake_exit *exit)
 	case KVM_EXIT_INTERNAL_ERROR:
 		run->internal.suberror = exit->detail;
 		run->internal.ndata = 0;
+		break;
+	case KVM_EXIT_DEBUG:
+		run->debug.arch.exception = exit->detail;
+		run->debug.arch.pc = exit->address;
+		run->debug.arch.dr6 = exit->value;
 		break;
 	case KVM_EXIT_SYSTEM_EVENT:
 		run->system_event.type = exit->detail;
@@ -415,6 +430,7 @@ static const struct engine_vcpu_ops vcpu_ops = {
 	.set_msrs = fake_set_msrs,
 	.set_cpuid2 = fake_set_cpuid2,
 	.translate = fake_translate,
+	.set_guest_debug = fake_set_guest_debug,
 };
 
 static int fake_create_vcpu(struct engine_vm *vm, u32 id,

@@ -20,7 +20,8 @@ struct fake_exit {
 	bool write;
 	u64 value;  /* written by the guest */
 	u64 read;   /* what the machine answered; filled when completed */
-	u32 detail; /* suberror, event type */
+	u32 detail; /* suberror, event type, vector of KVM_EXIT_DEBUG; there
+		     * `address` is pc and `value` dr6 */
 };
 
 struct fake_vcpu {
@@ -34,9 +35,12 @@ struct fake_vcpu {
 	u32 run_count; /* atomic */
 	struct kvm_regs regs;
 	struct kvm_sregs sregs;
+	struct kvm_fpu fpu;
 	struct kvm_mp_state mp_state;
-	u32 state_load_count; /* set_sregs calls */
-	u32 physical_bits;    /* of its CPUID */
+	struct kvm_guest_debug debug; /* the last one set */
+	u32 debug_given_back;	      /* with KVM_GUESTDBG_INJECT_BP */
+	u32 state_load_count;	      /* set_sregs calls */
+	u32 physical_bits;	      /* of its CPUID */
 	u8 run_page[8192];
 };
 

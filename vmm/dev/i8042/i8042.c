@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The keyboard controller and its keyboard: see i8042.h. */
+/* The keyboard controller: see i8042.h. */
 #include "vmm/dev/i8042/i8042.h"
 
 #include <errno.h>
 
 #include "base/err.h"
+#include "vmm/dev/i8042/translate.h"
 #include "vmm/firmware/acpi/aml.h"
 
 /* Controller commands. [I8042 "Command Register"] */
@@ -24,136 +25,119 @@ enum {
 	CMD_WRITE_KBD_BUFFER = 0xd2,
 	CMD_WRITE_AUX_BUFFER = 0xd3,
 	CMD_WRITE_AUX = 0xd4,
+	CMD_A20_OFF = 0xdd, /* these two of some makers' controllers */
+	CMD_A20_ON = 0xdf,
 	CMD_PULSE = 0xf0, /* to 0xff: the lines whose bit is 0 */
-};
-
-/* Keyboard commands and answers. [I8042 "Keyboard Commands"] */
-enum {
-	KBD_SET_LEDS = 0xed,
-	KBD_ECHO = 0xee,
-	KBD_SCAN_SET = 0xf0,
-	KBD_IDENTIFY = 0xf2,
-	KBD_SET_RATE = 0xf3,
-	KBD_ENABLE = 0xf4,
-	KBD_DISABLE = 0xf5,
-	KBD_DEFAULTS = 0xf6,
-	KBD_RESET = 0xff,
-	KBD_ACK = 0xfa,
-	KBD_RESEND = 0xfe,
-	KBD_TEST_PASSED = 0xaa,
 };
 
 #define SELF_TEST_PASSED 0x55
 /* "Clock line stuck low": what a port with nothing on it tests as. */
 #define AUX_TEST_STUCK 0x01
+#define KEY_RELEASED   0xf0
 
 /* ---- the output buffer ---- */
 
-/* More than fits is lost, as with a keyboard's own buffer. */
-static void answer(struct i8042 *kbc, u8 byte)
+/* One that was not yet in the buffer is lost: nobody waits for it any more. */
+static void reply_as(struct i8042 *kbc, enum i8042_source source, u8 byte)
 {
-	if (kbc->queue_count == I8042_QUEUE_BYTES)
+	kbc->reply = byte;
+	kbc->reply_source = (u8)source;
+}
+
+static void reply(struct i8042 *kbc, u8 byte)
+{
+	reply_as(kbc, I8042_KEYBOARD, byte);
+}
+
+static void put_buffer(struct i8042 *kbc, enum i8042_source source, u8 byte)
+{
+	kbc->buffer = byte;
+	kbc->buffer_source = (u8)source;
+}
+
+static void take_keyboard_byte(struct i8042 *kbc)
+{
+	u8 byte = ps2_out_pop(&kbc->keyboard.out);
+
+	if (!(kbc->ctr & I8042_CTR_TRANSLATE)) {
+		put_buffer(kbc, I8042_KEYBOARD, byte);
 		return;
-	kbc->queue[(kbc->queue_head + kbc->queue_count) % I8042_QUEUE_BYTES] =
-		byte;
-	kbc->queue_count++;
+	}
+	if (byte == KEY_RELEASED) {
+		kbc->released = true;
+		return;
+	}
+	put_buffer(kbc, I8042_KEYBOARD,
+		   i8042_translate(byte) | (kbc->released ? 0x80 : 0));
+	kbc->released = false;
 }
 
-static void update_irq(struct i8042 *kbc)
+static void fill_buffer(struct i8042 *kbc)
 {
-	irq_line_set(&kbc->kbd_irq,
-		     kbc->queue_count && (kbc->ctr & I8042_CTR_KBD_IRQ));
+	if (!kbc->buffer_source && kbc->reply_source) {
+		put_buffer(kbc, kbc->reply_source, kbc->reply);
+		kbc->reply_source = I8042_NOBODY;
+	}
+	while (!kbc->buffer_source && !(kbc->ctr & I8042_CTR_KBD_DISABLE) &&
+	       ps2_out_ready(&kbc->keyboard.out))
+		take_keyboard_byte(kbc);
+	if (!kbc->buffer_source && !(kbc->ctr & I8042_CTR_AUX_DISABLE) &&
+	    ps2_out_ready(&kbc->mouse.out)) {
+		put_buffer(kbc, I8042_MOUSE, ps2_out_pop(&kbc->mouse.out));
+		ps2_mouse_report(&kbc->mouse);
+	}
 }
 
-static u8 read_output_buffer(struct i8042 *kbc)
+static bool kbd_level(const struct i8042 *kbc)
 {
-	u8 byte = kbc->queue[kbc->queue_head];
+	return kbc->buffer_source == I8042_KEYBOARD &&
+	       (kbc->ctr & I8042_CTR_KBD_IRQ);
+}
 
-	/* An empty buffer gives the last byte again. */
-	if (!kbc->queue_count)
-		return kbc->queue[(kbc->queue_head + I8042_QUEUE_BYTES - 1) %
-				  I8042_QUEUE_BYTES];
-	kbc->queue_head = (u8)((kbc->queue_head + 1) % I8042_QUEUE_BYTES);
-	kbc->queue_count--;
-	/* Each byte is an edge of its own on the interrupt line. */
+static bool aux_level(const struct i8042 *kbc)
+{
+	return kbc->buffer_source == I8042_MOUSE &&
+	       (kbc->ctr & I8042_CTR_AUX_IRQ);
+}
+
+/* After whatever may have freed the buffer, or brought something for it. */
+static void update(struct i8042 *kbc)
+{
+	fill_buffer(kbc);
+	irq_line_set(&kbc->kbd_irq, kbd_level(kbc));
+	irq_line_set(&kbc->aux_irq, aux_level(kbc));
+}
+
+/* An empty buffer gives the last byte again. */
+static u8 read_buffer(struct i8042 *kbc)
+{
+	kbc->buffer_source = I8042_NOBODY;
+	/* Each byte is an edge of its own on its interrupt line. */
 	irq_line_set(&kbc->kbd_irq, false);
-	return byte;
+	irq_line_set(&kbc->aux_irq, false);
+	return kbc->buffer;
 }
 
 static u8 read_status(const struct i8042 *kbc)
 {
-	return (u8)((kbc->queue_count ? I8042_STATUS_OBF : 0) |
+	return (u8)((kbc->buffer_source ? I8042_STATUS_OBF : 0) |
 		    (kbc->ctr & I8042_CTR_SYSTEM) | I8042_STATUS_UNLOCK |
-		    (kbc->pending ? I8042_STATUS_COMMAND : 0));
-}
-
-/* ---- the keyboard ---- */
-
-static void keyboard_defaults(struct i8042 *kbc)
-{
-	kbc->kbd_pending = 0;
-	kbc->scan_set = 2;
-	kbc->scanning = true;
-}
-
-/* The byte after a command that takes one. */
-static void keyboard_data(struct i8042 *kbc, u8 byte)
-{
-	u8 command = kbc->kbd_pending;
-
-	kbc->kbd_pending = 0;
-	answer(kbc, KBD_ACK);
-	if (command == KBD_SCAN_SET && byte == 0)
-		answer(kbc, kbc->scan_set);
-	else if (command == KBD_SCAN_SET && byte <= 3)
-		kbc->scan_set = byte;
-}
-
-static void keyboard_command(struct i8042 *kbc, u8 byte)
-{
-	switch (byte) {
-	case KBD_ECHO:
-		answer(kbc, KBD_ECHO);
-		return;
-	case KBD_SET_LEDS:
-	case KBD_SCAN_SET:
-	case KBD_SET_RATE:
-		kbc->kbd_pending = byte;
-		break;
-	case KBD_IDENTIFY:
-		answer(kbc, KBD_ACK);
-		answer(kbc, 0xab);
-		answer(kbc, kbc->ctr & I8042_CTR_TRANSLATE ? 0x41 : 0x83);
-		return;
-	case KBD_ENABLE:
-	case KBD_DISABLE:
-		kbc->scanning = byte == KBD_ENABLE;
-		break;
-	case KBD_DEFAULTS:
-		keyboard_defaults(kbc);
-		break;
-	case KBD_RESET:
-		keyboard_defaults(kbc);
-		answer(kbc, KBD_ACK);
-		answer(kbc, KBD_TEST_PASSED);
-		return;
-	default:
-		answer(kbc, KBD_RESEND);
-		return;
-	}
-	answer(kbc, KBD_ACK);
-}
-
-static void keyboard_write(struct i8042 *kbc, u8 byte)
-{
-	/* Commands have the top bits set and end one that waits for data. */
-	if (kbc->kbd_pending && byte < KBD_SET_LEDS)
-		keyboard_data(kbc, byte);
-	else
-		keyboard_command(kbc, byte);
+		    (kbc->command_last ? I8042_STATUS_COMMAND : 0) |
+		    (kbc->buffer_source == I8042_MOUSE ? I8042_STATUS_AUX : 0));
 }
 
 /* ---- the controller ---- */
+
+static u8 read_output_port(const struct i8042 *kbc)
+{
+	u8 lines = kbc->output_port & (u8) ~(I8042_OUT_KBD | I8042_OUT_AUX);
+
+	if (kbc->buffer_source == I8042_KEYBOARD)
+		lines |= I8042_OUT_KBD;
+	if (kbc->buffer_source == I8042_MOUSE)
+		lines |= I8042_OUT_AUX;
+	return lines;
+}
 
 static void write_output_port(struct i8042 *kbc, u8 value)
 {
@@ -162,12 +146,26 @@ static void write_output_port(struct i8042 *kbc, u8 value)
 		power_raise(&kbc->power, POWER_RESET, 0);
 }
 
+static void write_ctr(struct i8042 *kbc, u8 value)
+{
+	kbc->ctr = value;
+	if (!(value & I8042_CTR_TRANSLATE))
+		kbc->released = false;
+}
+
+static void self_test(struct i8042 *kbc)
+{
+	kbc->ctr |= I8042_CTR_SYSTEM;
+	(void)read_buffer(kbc); /* what it held is lost */
+	reply(kbc, SELF_TEST_PASSED);
+}
+
 static void controller_command(struct i8042 *kbc, u8 command)
 {
 	kbc->pending = 0;
 	switch (command) {
 	case CMD_READ_CTR:
-		answer(kbc, kbc->ctr);
+		reply(kbc, kbc->ctr);
 		break;
 	case CMD_AUX_DISABLE:
 		kbc->ctr |= I8042_CTR_AUX_DISABLE;
@@ -176,15 +174,13 @@ static void controller_command(struct i8042 *kbc, u8 command)
 		kbc->ctr &= (u8)~I8042_CTR_AUX_DISABLE;
 		break;
 	case CMD_AUX_TEST:
-		answer(kbc, AUX_TEST_STUCK);
+		reply(kbc, kbc->has_mouse ? 0 : AUX_TEST_STUCK);
 		break;
 	case CMD_SELF_TEST:
-		kbc->ctr |= I8042_CTR_SYSTEM;
-		kbc->queue_count = 0;
-		answer(kbc, SELF_TEST_PASSED);
+		self_test(kbc);
 		break;
 	case CMD_KBD_TEST:
-		answer(kbc, 0);
+		reply(kbc, 0);
 		break;
 	case CMD_KBD_DISABLE:
 		kbc->ctr |= I8042_CTR_KBD_DISABLE;
@@ -193,10 +189,16 @@ static void controller_command(struct i8042 *kbc, u8 command)
 		kbc->ctr &= (u8)~I8042_CTR_KBD_DISABLE;
 		break;
 	case CMD_READ_INPUT:
-		answer(kbc, 0x80); /* the key lock is open */
+		reply(kbc, 0x80); /* the key lock is open */
 		break;
 	case CMD_READ_OUTPUT:
-		answer(kbc, kbc->output_port);
+		reply(kbc, read_output_port(kbc));
+		break;
+	case CMD_A20_OFF:
+		kbc->output_port &= (u8)~I8042_OUT_A20;
+		break;
+	case CMD_A20_ON:
+		kbc->output_port |= I8042_OUT_A20;
 		break;
 	case CMD_WRITE_CTR:
 	case CMD_WRITE_OUTPUT:
@@ -212,6 +214,15 @@ static void controller_command(struct i8042 *kbc, u8 command)
 	}
 }
 
+/* A word to a device turns its interface on. */
+static void write_mouse(struct i8042 *kbc, u8 byte)
+{
+	if (!kbc->has_mouse) /* nobody there: no answer */
+		return;
+	kbc->ctr &= (u8)~I8042_CTR_AUX_DISABLE;
+	ps2_mouse_write(&kbc->mouse, byte);
+}
+
 static void data_write(struct i8042 *kbc, u8 byte)
 {
 	u8 command = kbc->pending;
@@ -219,24 +230,28 @@ static void data_write(struct i8042 *kbc, u8 byte)
 	kbc->pending = 0;
 	switch (command) {
 	case CMD_WRITE_CTR:
-		kbc->ctr = byte;
+		write_ctr(kbc, byte);
 		break;
 	case CMD_WRITE_OUTPUT:
 		write_output_port(kbc, byte);
 		break;
 	case CMD_WRITE_KBD_BUFFER:
-	/*
-	 * The mouse buffer's echo comes back as the keyboard's: that is how a
-	 * controller without a mouse port answers, and no driver waits for it.
-	 */
-	case CMD_WRITE_AUX_BUFFER:
-		answer(kbc, byte);
+		reply(kbc, byte);
 		break;
-	case CMD_WRITE_AUX: /* nobody there: no answer */
+	case CMD_WRITE_AUX_BUFFER:
+		/*
+		 * Without a mouse port its buffer's echo is the keyboard's: no
+		 * driver waits for it.
+		 */
+		reply_as(kbc, kbc->has_mouse ? I8042_MOUSE : I8042_KEYBOARD,
+			 byte);
+		break;
+	case CMD_WRITE_AUX:
+		write_mouse(kbc, byte);
 		break;
 	default:
 		kbc->ctr &= (u8)~I8042_CTR_KBD_DISABLE;
-		keyboard_write(kbc, byte);
+		ps2_keyboard_write(&kbc->keyboard, byte);
 		break;
 	}
 }
@@ -244,11 +259,11 @@ static void data_write(struct i8042 *kbc, u8 byte)
 static u64 i8042_data_read(void *ctx, u64 offset, u32 width)
 {
 	struct i8042 *kbc = ctx;
-	u8 value = read_output_buffer(kbc);
+	u8 value = read_buffer(kbc);
 
 	(void)offset;
 	(void)width;
-	update_irq(kbc);
+	update(kbc);
 	return value;
 }
 
@@ -258,8 +273,9 @@ static void i8042_data_write(void *ctx, u64 offset, u64 value, u32 width)
 
 	(void)offset;
 	(void)width;
+	kbc->command_last = false;
 	data_write(kbc, (u8)value);
-	update_irq(kbc);
+	update(kbc);
 }
 
 static u64 i8042_status_read(void *ctx, u64 offset, u32 width)
@@ -275,8 +291,55 @@ static void i8042_command_write(void *ctx, u64 offset, u64 value, u32 width)
 
 	(void)offset;
 	(void)width;
+	kbc->command_last = true;
 	controller_command(kbc, (u8)value);
-	update_irq(kbc);
+	update(kbc);
+}
+
+/* ---- the user's side ---- */
+
+static void on_key(void *ctx, const struct input_event *event)
+{
+	struct i8042 *kbc = ctx;
+
+	mutex_lock(&kbc->dev.lock);
+	ps2_keyboard_key(&kbc->keyboard, event->key, event->down);
+	update(kbc);
+	mutex_unlock(&kbc->dev.lock);
+}
+
+static bool has_untaken_keys(void *ctx)
+{
+	struct i8042 *kbc = ctx;
+	bool busy;
+
+	mutex_lock(&kbc->dev.lock);
+	busy = kbc->keyboard.out.data_count;
+	mutex_unlock(&kbc->dev.lock);
+	return busy;
+}
+
+static void on_mouse(void *ctx, const struct input_event *event)
+{
+	struct i8042 *kbc = ctx;
+
+	mutex_lock(&kbc->dev.lock);
+	if (event->kind == INPUT_BUTTON)
+		ps2_mouse_button(&kbc->mouse, event->button, event->down);
+	else
+		ps2_mouse_move(&kbc->mouse, event->axis, event->value);
+	update(kbc);
+	mutex_unlock(&kbc->dev.lock);
+}
+
+static void on_mouse_sync(void *ctx)
+{
+	struct i8042 *kbc = ctx;
+
+	mutex_lock(&kbc->dev.lock);
+	ps2_mouse_report(&kbc->mouse);
+	update(kbc);
+	mutex_unlock(&kbc->dev.lock);
 }
 
 /* ---- life ---- */
@@ -295,28 +358,41 @@ static void i8042_reset(struct dev *dev)
 		   I8042_CTR_AUX_DISABLE | I8042_CTR_TRANSLATE;
 	kbc->output_port = 0xcc | I8042_OUT_RESET | I8042_OUT_A20;
 	kbc->pending = 0;
-	kbc->queue_head = kbc->queue_count = 0;
-	keyboard_defaults(kbc);
+	kbc->command_last = false;
+	put_buffer(kbc, I8042_NOBODY, 0);
+	reply_as(kbc, I8042_NOBODY, 0);
+	kbc->released = false;
+	ps2_keyboard_reset(&kbc->keyboard);
+	ps2_mouse_reset(&kbc->mouse);
 	irq_line_set(&kbc->kbd_irq, false);
+	irq_line_set(&kbc->aux_irq, false);
+}
+
+static bool source_is_valid(const struct i8042 *kbc, u8 source)
+{
+	return source < I8042_MOUSE || (source == I8042_MOUSE && kbc->has_mouse);
 }
 
 static int i8042_restored(struct dev *dev)
 {
 	struct i8042 *kbc = kbc_of(dev);
 
-	if (kbc->queue_head >= I8042_QUEUE_BYTES ||
-	    kbc->queue_count > I8042_QUEUE_BYTES)
+	if (!source_is_valid(kbc, kbc->buffer_source) ||
+	    !source_is_valid(kbc, kbc->reply_source) ||
+	    !ps2_keyboard_is_valid(&kbc->keyboard) ||
+	    !ps2_mouse_is_valid(&kbc->mouse))
 		return trace_err(-EINVAL);
-	irq_line_refresh(&kbc->kbd_irq,
-			 kbc->queue_count && (kbc->ctr & I8042_CTR_KBD_IRQ));
+	irq_line_refresh(&kbc->kbd_irq, kbd_level(kbc));
+	irq_line_refresh(&kbc->aux_irq, aux_level(kbc));
 	return 0;
 }
 
+/* The ports are the keyboard's; the mouse's driver knows where they are. */
 static void i8042_acpi(const struct dev *dev, struct aml *aml)
 {
 	const struct i8042 *kbc = container_of(dev, const struct i8042, dev);
 
-	aml_device_begin(aml, "KBD");
+	aml_device_begin(aml, "PS2K");
 	aml_name_eisaid(aml, "_HID", "PNP0303");
 	aml_name_integer(aml, "_STA", 0x0f);
 	aml_crs_begin(aml);
@@ -325,18 +401,59 @@ static void i8042_acpi(const struct dev *dev, struct aml *aml)
 	aml_crs_irq(aml, kbc->kbd_irq.irq);
 	aml_crs_end(aml);
 	aml_device_end(aml);
+	if (!kbc->has_mouse)
+		return;
+	aml_device_begin(aml, "PS2M");
+	aml_name_eisaid(aml, "_HID", "PNP0F13");
+	aml_name_integer(aml, "_STA", 0x0f);
+	aml_crs_begin(aml);
+	aml_crs_irq(aml, kbc->aux_irq.irq);
+	aml_crs_end(aml);
+	aml_device_end(aml);
 }
+
+#define OUT_FIELDS(device)                                       \
+	FIELD(struct i8042, device.out.answer, 1),               \
+		FIELD(struct i8042, device.out.answer_at, 1),    \
+		FIELD(struct i8042, device.out.answer_count, 1), \
+		FIELD(struct i8042, device.out.data, 1),         \
+		FIELD(struct i8042, device.out.data_head, 1),    \
+		FIELD(struct i8042, device.out.data_count, 1),   \
+		FIELD(struct i8042, device.out.last, 1)
 
 static const struct field fields[] = {
 	FIELD(struct i8042, ctr, 1),
 	FIELD(struct i8042, output_port, 1),
 	FIELD(struct i8042, pending, 1),
-	FIELD(struct i8042, kbd_pending, 1),
-	FIELD(struct i8042, scan_set, 1),
-	FIELD(struct i8042, scanning, 1),
-	FIELD(struct i8042, queue, 1),
-	FIELD(struct i8042, queue_head, 1),
-	FIELD(struct i8042, queue_count, 1),
+	FIELD(struct i8042, command_last, 1),
+	FIELD(struct i8042, buffer, 1),
+	FIELD(struct i8042, buffer_source, 1),
+	FIELD(struct i8042, reply, 1),
+	FIELD(struct i8042, reply_source, 1),
+	FIELD(struct i8042, released, 1),
+	OUT_FIELDS(keyboard),
+	FIELD(struct i8042, keyboard.pending, 1),
+	FIELD(struct i8042, keyboard.scan_set, 1),
+	FIELD(struct i8042, keyboard.scanning, 1),
+	FIELD(struct i8042, keyboard.leds, 1),
+	FIELD(struct i8042, keyboard.typematic, 1),
+	FIELD(struct i8042, keyboard.down, 1),
+	OUT_FIELDS(mouse),
+	FIELD(struct i8042, mouse.pending, 1),
+	FIELD(struct i8042, mouse.id, 1),
+	FIELD(struct i8042, mouse.rate, 1),
+	FIELD(struct i8042, mouse.resolution, 1),
+	FIELD(struct i8042, mouse.earlier_rate, 1),
+	FIELD(struct i8042, mouse.doubled, 1),
+	FIELD(struct i8042, mouse.reporting, 1),
+	FIELD(struct i8042, mouse.remote, 1),
+	FIELD(struct i8042, mouse.wrapping, 1),
+	FIELD(struct i8042, mouse.buttons, 1),
+	FIELD(struct i8042, mouse.told, 1),
+	FIELD(struct i8042, mouse.x, 1),
+	FIELD(struct i8042, mouse.y, 1),
+	FIELD(struct i8042, mouse.wheel, 1),
+	FIELD(struct i8042, mouse.side_wheel, 1),
 };
 
 static const struct dev_class i8042_class = {
@@ -349,10 +466,30 @@ static const struct dev_class i8042_class = {
 	.acpi = i8042_acpi,
 };
 
+static void init_sinks(struct i8042 *kbc)
+{
+	kbc->keyboard_sink = (struct input_sink){
+		.name = "PS/2 keyboard",
+		.kinds = BIT(INPUT_KEY),
+		.event = on_key,
+		.busy = has_untaken_keys,
+		.ctx = kbc,
+	};
+	kbc->mouse_sink = (struct input_sink){
+		.name = "PS/2 mouse",
+		.kinds = BIT(INPUT_BUTTON) | BIT(INPUT_REL),
+		.event = on_mouse,
+		.sync = on_mouse_sync,
+		.ctx = kbc,
+	};
+}
+
 void i8042_init(struct i8042 *kbc, const struct i8042_config *config)
 {
 	*kbc = (struct i8042){
 		.kbd_irq = config->kbd_irq,
+		.aux_irq = config->aux_irq,
+		.has_mouse = config->has_mouse,
 		.power = config->power,
 		.data_region = {.name = "i8042 data",
 				.base = I8042_PORT_DATA,
@@ -368,5 +505,6 @@ void i8042_init(struct i8042 *kbc, const struct i8042_config *config)
 	kbc->data_region.widths = kbc->command_region.widths = BUS_1;
 	kbc->data_region.lock = kbc->command_region.lock = &kbc->dev.lock;
 	kbc->data_region.ctx = kbc->command_region.ctx = kbc;
+	init_sinks(kbc);
 	dev_reset(&kbc->dev);
 }

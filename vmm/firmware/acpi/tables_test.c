@@ -43,8 +43,11 @@ static void build(u32 cpu_count)
 				      .irq = fake_host_irq(&t.host, 8),
 				      .host = &t.host.host,
 			      });
-	i8042_init(&t.kbc,
-		   &(struct i8042_config){.kbd_irq = fake_host_irq(&t.host, 1)});
+	i8042_init(&t.kbc, &(struct i8042_config){
+				   .kbd_irq = fake_host_irq(&t.host, 1),
+				   .aux_irq = fake_host_irq(&t.host, 12),
+				   .has_mouse = true,
+			   });
 	t.dev[0] = &t.uart.dev;
 	t.dev[1] = &t.rtc.dev;
 	t.dev[2] = &t.kbc.dev;
@@ -213,7 +216,7 @@ static void judge(const char *directory, const char *signature, size_t offset)
 
 TEST(a_disassembler_understands_every_table)
 {
-	char directory[] = "/tmp/acpi-test-XXXXXX", command[256];
+	char directory[] = "/tmp/acpi-test-XXXXXX", command[512];
 
 	if (system("command -v iasl >/dev/null 2>&1"))
 		skip("iasl is not installed");
@@ -226,8 +229,10 @@ TEST(a_disassembler_understands_every_table)
 	snprintf(command, sizeof(command),
 		 "grep -q _S5 %s/DSDT.dsl && grep -q 'Device (COM1)' "
 		 "%s/DSDT.dsl && grep -q PNP0B00 %s/DSDT.dsl && "
-		 "grep -q 'Device (PCI0)' %s/DSDT.dsl",
-		 directory, directory, directory, directory);
+		 "grep -q 'Device (PCI0)' %s/DSDT.dsl && "
+		 "grep -q PNP0303 %s/DSDT.dsl && grep -q PNP0F13 %s/DSDT.dsl",
+		 directory, directory, directory, directory, directory,
+		 directory);
 	check_eq(system(command), 0);
 	snprintf(command, sizeof(command), "rm -r %s", directory);
 	check_eq(system(command), 0);

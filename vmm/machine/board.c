@@ -42,6 +42,7 @@ int board_build(struct board *board, const struct board_config *config)
 {
 	const struct power_line power = {.raise = config->power,
 					 .ctx = config->ctx};
+	const bool has_mouse = config->kind == BOARD_Q35;
 
 	board->kind = config->kind;
 	board->dev_count = 0;
@@ -49,15 +50,21 @@ int board_build(struct board *board, const struct board_config *config)
 	board->ctx = config->ctx;
 	bus_init(&board->pio, "ports", BOARD_PORTS_SIZE);
 	bus_init(&board->mmio, "memory", 0);
+	input_init(&board->input, config->host);
 
-	/* 0x60, 0x64: keyboard controller */
+	/* 0x60, 0x64: keyboard controller; only q35 has a mouse there */
 	i8042_init(&board->i8042, &(struct i8042_config){
 					  .kbd_irq = irq(config, IRQ_KEYBOARD),
+					  .aux_irq = irq(config, IRQ_MOUSE),
+					  .has_mouse = has_mouse,
 					  .power = power,
 				  });
 	board_add_dev(board, &board->i8042.dev);
 	board_add_ports(board, &board->i8042.data_region);
 	board_add_ports(board, &board->i8042.command_region);
+	input_add_sink(&board->input, &board->i8042.keyboard_sink);
+	if (has_mouse)
+		input_add_sink(&board->input, &board->i8042.mouse_sink);
 
 	/* 0x70-0x71: clock and CMOS memory */
 	mc146818_init(&board->rtc,
@@ -143,6 +150,7 @@ void board_release(struct board *board)
 		dev_release(board->dev[--board->dev_count]);
 	if (board->kind == BOARD_Q35)
 		q35_release(&board->q35);
+	input_release(&board->input);
 }
 
 void board_quiesce(struct board *board)

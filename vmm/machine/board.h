@@ -20,6 +20,7 @@
 #include "vmm/dev/post_code/post_code.h"
 #include "vmm/dev/test_exit/test_exit.h"
 #include "vmm/firmware/fw_cfg/fw_cfg.h"
+#include "vmm/input/input.h"
 #include "vmm/machine/q35.h"
 #include "vmm/memory/guest_mem.h"
 
@@ -35,6 +36,7 @@ enum board_irq {
 	IRQ_COM1 = 4,
 	IRQ_RTC = 8,
 	IRQ_SCI = 9,
+	IRQ_MOUSE = 12,
 };
 
 enum board_kind {
@@ -93,6 +95,7 @@ struct board {
 	void *ctx;
 	struct dev *dev[BOARD_DEV_MAX]; /* in the order of the build */
 	u32 dev_count;
+	struct input input; /* where keys and movements go in */
 
 	struct post_code post_code;
 	struct debug_console debug_console;

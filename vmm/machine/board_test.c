@@ -96,6 +96,23 @@ TEST(test_devices_are_there_only_when_asked_for)
 	bench_release(&b);
 }
 
+TEST(there_is_a_keyboard_and_no_mouse)
+{
+	const struct input_event key = {
+		.kind = INPUT_KEY, .down = true, .key = QCODE_A};
+	struct bench b;
+
+	bench_init(&b, false);
+	check(input_takes(&b.board.input, INPUT_KEY));
+	check(!input_takes(&b.board.input, INPUT_REL));
+	input_send(&b.board.input, &key);
+	check(b.irq[IRQ_KEYBOARD]);
+	check_eq(in(&b, 0x60, 1), 0x1e);
+	out(&b, 0x64, 0xa9, 1);
+	check_eq(in(&b, 0x60, 1), 0x01);
+	bench_release(&b);
+}
+
 TEST(every_device_saves_restores_and_saves_the_same_again)
 {
 	static struct bench a, b;

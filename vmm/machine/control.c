@@ -243,3 +243,8 @@ struct guest_mem *machine_mem(struct machine *m)
 {
 	return &m->mem;
 }
+
+struct input *machine_input(struct machine *m)
+{
+	return &m->board.input;
+}

@@ -136,6 +136,8 @@ void machine_print_vcpu(struct machine *machine, u32 index, struct buf *out);
 /* A held vCPU stands while others go on. To be called while nothing runs. */
 void machine_vcpu_hold(struct machine *machine, u32 index, bool held);
 struct guest_mem *machine_mem(struct machine *machine);
+/* Where keys and movements go in. */
+struct input *machine_input(struct machine *machine);
 
 /* Guest instructions of all vCPUs since the start, as far as the engine counts
  * them; exact once the machine is over. */

@@ -129,6 +129,28 @@ static u64 memory(u64 gpa, u32 size)
 	return value;
 }
 
+/* Of the tables: whether one of these devices is in them. */
+static bool tables_have(const char *name)
+{
+	static u8 data[65536];
+	const u32 apic_id = 0;
+	struct acpi_layout layout;
+
+	check_eq(acpi_build(
+			 &(struct acpi_config){
+				 .apic_id = &apic_id,
+				 .cpu_count = 1,
+				 .sci_irq = IRQ_SCI,
+				 .pm_base_port = BOARD_PM_BASE_PORT,
+				 .dev = b.board.dev,
+				 .dev_count = b.board.dev_count,
+				 .ecam_gpa = Q35_ECAM_GPA,
+			 },
+			 data, sizeof(data), &layout),
+		 0);
+	return memmem(data, layout.size, name, 4) != NULL;
+}
+
 /* What a guest finds on q35-1 stays as it is: another listing, another name. */
 TEST(the_functions_of_q35_1_are_these)
 {
@@ -314,25 +336,38 @@ TEST(every_device_saves_and_restores)
 
 TEST(the_tables_tell_of_the_root_bus)
 {
-	static u8 data[65536];
-	const u32 apic_id = 0;
-	struct acpi_layout layout;
+	begin();
+	check(tables_have("MCFG"));
+	check(tables_have("PCI0"));
+	check(tables_have("_PRT"));
+	check(!tables_have("LPT1"));
+	end();
+}
+
+TEST(keyboard_and_mouse_are_behind_ports_0x60_and_0x64)
+{
+	const struct input_event key = {
+		.kind = INPUT_KEY, .down = true, .key = QCODE_A};
+	const struct input_event step = {.kind = INPUT_REL, .value = 3};
 
 	begin();
-	check_eq(acpi_build(
-			 &(struct acpi_config){
-				 .apic_id = &apic_id,
-				 .cpu_count = 1,
-				 .sci_irq = IRQ_SCI,
-				 .pm_base_port = BOARD_PM_BASE_PORT,
-				 .dev = b.board.dev,
-				 .dev_count = b.board.dev_count,
-				 .ecam_gpa = Q35_ECAM_GPA,
-			 },
-			 data, sizeof(data), &layout),
-		 0);
-	check(memmem(data, layout.size, "MCFG", 4) != NULL);
-	check(memmem(data, layout.size, "PCI0", 4) != NULL);
-	check(memmem(data, layout.size, "_PRT", 4) != NULL);
+	check(tables_have("PS2K"));
+	check(tables_have("PS2M"));
+	input_send(&b.board.input, &key);
+	check_eq(b.irq, BIT(IRQ_KEYBOARD));
+	check_eq(in(0x60, 1), 0x1e);
+	out(0x64, 0x60, 1);
+	out(0x60, 0x47, 1);
+	out(0x64, 0xd4, 1);
+	out(0x60, 0xf4, 1);
+	check_eq(in(0x60, 1), 0xfa);
+	check_eq(b.irq, 0);
+	input_send(&b.board.input, &step);
+	input_sync(&b.board.input);
+	check_eq(b.irq, BIT(IRQ_MOUSE));
+	check_eq(in(0x60, 1), 0x08);
+	check_eq(in(0x60, 1), 3);
+	board_reset(&b.board);
+	check_eq(b.irq, 0);
 	end();
 }

@@ -216,6 +216,31 @@ static void system_reset(struct human *h)
 	same_in_qmp(h, "system_reset");
 }
 
+/* "sendkey ctrl-alt-f1 [milliseconds]" */
+static void sendkey(struct human *h)
+{
+	struct str words = next_word(h), hold = next_word(h);
+	enum qcode keys[INPUT_CHORD_MAX];
+	const char *bad = NULL;
+	size_t bad_size = 0;
+	char text[256] = "";
+	u64 hold_ms = 0;
+	u32 count = 0;
+
+	if (!words.size)
+		say(h, "sendkey: string expected\r\n");
+	else if (hold.size && str_parse_u64(hold, &hold_ms))
+		say(h, "sendkey: invalid hold time '%.*s'\r\n", STR_ARG(hold));
+	else if (!str_copy(words, text, sizeof(text)) &&
+		 (count = input_parse_chord(text, keys, &bad, &bad_size)))
+		monitor_type(h->call, keys, count,
+			     (s64)MIN(hold_ms, (u64)INT32_MAX));
+	else if (bad)
+		say(h, "invalid parameter: %.*s\r\n", (int)bad_size, bad);
+	else
+		say(h, "too many keys\r\n");
+}
+
 static void help(struct human *h);
 
 static const struct human_command commands[] = {
@@ -225,6 +250,8 @@ static const struct human_command commands[] = {
 	{"info", "what is asked for; alone: the list of it", info},
 	{"q", "end the machine", quit},
 	{"quit", "end the machine", quit},
+	{"sendkey", "keys held together: ctrl-alt-delete [milliseconds]",
+	 sendkey},
 	{"stop", "halt the processors", stop},
 	{"system_powerdown", "press the power button", system_powerdown},
 	{"system_reset", "press the reset button", system_reset},

@@ -3,6 +3,7 @@
 #ifndef VMM_MONITOR_MONITOR_INTERNAL_H
 #define VMM_MONITOR_MONITOR_INTERNAL_H
 
+#include "vmm/input/input.h"
 #include "vmm/monitor/monitor.h"
 #include "vmm/monitor/session.h"
 
@@ -97,12 +98,17 @@ void qmp_query_chardev(struct qmp_call *call);
 void qmp_query_cpus_fast(struct qmp_call *call);
 void qmp_query_schema(struct qmp_call *call);
 void qmp_human_command(struct qmp_call *call);
+void qmp_send_key(struct qmp_call *call);
+void qmp_input_send_event(struct qmp_call *call);
 void qmp_getfd(struct qmp_call *call);
 void qmp_closefd(struct qmp_call *call);
 void qmp_add_fd(struct qmp_call *call);
 void qmp_remove_fd(struct qmp_call *call);
 void qmp_query_fdsets(struct qmp_call *call);
 
+/* Held together, each for `hold_ms`; 0 or less: as long as QEMU does. */
+void monitor_type(struct qmp_call *call, const enum qcode *keys, u32 count,
+		  s64 hold_ms);
 /* "running", "paused"...: QEMU's RunState. */
 const char *monitor_run_state(const struct monitor *monitor);
 struct json_object *monitor_version(const struct monitor *monitor);

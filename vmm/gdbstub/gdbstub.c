@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/listen.h"
 #include "base/str.h"
 #include "vmm/gdbstub/session.h"
 
@@ -29,57 +29,14 @@ struct gdbstub {
 
 /* ---- listening ---- */
 
-static int new_socket(int family)
+static int on_unix(struct gdbstub *stub, const char *path)
 {
-	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int err = listen_unix(path, &stub->listen_fd);
 
-	return fd < 0 ? trace_err(-errno) : fd;
-}
-
-/* A socket whose owner has gone refuses, as other files do; whoever listens
- * does not. */
-static bool is_stale(const struct sockaddr_un *address)
-{
-	auto_close int fd = new_socket(AF_UNIX);
-	struct stat info;
-
-	return fd >= 0 && !lstat(address->sun_path, &info) &&
-	       S_ISSOCK(info.st_mode) &&
-	       connect(fd, (const struct sockaddr *)address, sizeof(*address)) &&
-	       errno == ECONNREFUSED;
-}
-
-static int bind_unix(int fd, const struct sockaddr_un *address)
-{
-	const struct sockaddr *any = (const struct sockaddr *)address;
-
-	if (!bind(fd, any, sizeof(*address)))
-		return 0;
-	if (errno != EADDRINUSE || !is_stale(address))
-		return trace_err(-EADDRINUSE);
-	if (unlink(address->sun_path) || bind(fd, any, sizeof(*address)))
-		return trace_err(-errno);
-	return 0;
-}
-
-/* Nobody can connect before it listens; by then it is the owner's alone. */
-static int listen_unix(struct gdbstub *stub, const char *path)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int err;
-
-	if (!*path || strlen(path) >= sizeof(address.sun_path))
-		return trace_err(-EINVAL);
-	strcpy(address.sun_path, path);
-	strcpy(stub->target, path);
-	stub->listen_fd = new_socket(AF_UNIX);
-	if (stub->listen_fd < 0)
-		return stub->listen_fd;
-	err = bind_unix(stub->listen_fd, &address);
 	if (err)
 		return err;
 	stub->has_file = true;
-	return chmod(path, S_IRUSR | S_IWUSR) ? trace_err(-errno) : 0;
+	return str_copy(str_of(path), stub->target, sizeof(stub->target));
 }
 
 static int parse_tcp(const char *text, struct sockaddr_in *ret)
@@ -102,7 +59,7 @@ static int parse_tcp(const char *text, struct sockaddr_in *ret)
 }
 
 /* What the listening socket is set to, those of its clients are, too. */
-static int listen_tcp(struct gdbstub *stub, const char *text)
+static int on_tcp(struct gdbstub *stub, const char *text)
 {
 	struct sockaddr_in address;
 	const int on = 1;
@@ -112,15 +69,17 @@ static int listen_tcp(struct gdbstub *stub, const char *text)
 		return err;
 	snprintf(stub->target, sizeof(stub->target), "%s:%u",
 		 inet_ntoa(address.sin_addr), ntohs(address.sin_port));
-	stub->listen_fd = new_socket(AF_INET);
+	stub->listen_fd =
+		socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (stub->listen_fd < 0)
-		return stub->listen_fd;
+		return trace_err(-errno);
 	if (setsockopt(stub->listen_fd, SOL_SOCKET, SO_REUSEADDR, &on,
 		       sizeof(on)) ||
 	    setsockopt(stub->listen_fd, IPPROTO_TCP, TCP_NODELAY, &on,
 		       sizeof(on)) ||
 	    bind(stub->listen_fd, (const struct sockaddr *)&address,
-		 sizeof(address)))
+		 sizeof(address)) ||
+	    listen(stub->listen_fd, 1))
 		return trace_err(-errno);
 	return 0;
 }
@@ -130,11 +89,9 @@ static int listen_on(struct gdbstub *stub, const char *where)
 	int err = -EINVAL;
 
 	if (!strncmp(where, "unix:", 5))
-		err = listen_unix(stub, where + 5);
+		err = on_unix(stub, where + 5);
 	else if (!strncmp(where, "tcp:", 4))
-		err = listen_tcp(stub, where + 4);
-	if (!err && listen(stub->listen_fd, 1))
-		err = trace_err(-errno);
+		err = on_tcp(stub, where + 4);
 	return err;
 }
 

@@ -50,7 +50,7 @@ int bus_add(struct bus *bus, struct bus_region *region)
 	assert(region->size && region->base < bus->size);
 	assert(region->size <= bus->size - region->base);
 	assert(region->read && region->write && region->widths);
-	assert(!(region->widths & ~15u));
+	assert(!(region->widths & ~31u));
 	if (bus->region_count == BUS_REGION_MAX)
 		return trace_err(-ENOSPC);
 	index = lower_bound(bus, region->base);
@@ -76,13 +76,16 @@ void bus_remove(struct bus *bus, struct bus_region *region)
 
 /*
  * The widest legal access at `offset` that fits in `left` bytes and in the
- * region, naturally aligned; 0 when none is.
+ * region, naturally aligned where that matters; 0 when none is.
  */
 static u32 legal_width(const struct bus_region *region, u64 offset, u32 left)
 {
+	bool unaligned = region->widths & BUS_UNALIGNED;
+
 	for (u32 width = 8; width; width /= 2)
 		if ((region->widths & width) && width <= left &&
-		    is_aligned(offset, width) && width <= region->size - offset)
+		    (unaligned || is_aligned(offset, width)) &&
+		    width <= region->size - offset)
 			return width;
 	return 0;
 }

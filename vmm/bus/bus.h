@@ -8,7 +8,8 @@
  * them nothing else: a wider access is split, ascending, into legal ones; an
  * access that only a narrower width than the smallest legal one could serve
  * reads all-ones and writes nothing, and so does any byte no region claims,
- * as an undriven bus does.
+ * as an undriven bus does. An access that is not aligned is split, too, unless
+ * the region says that its registers are not either.
  *
  * Threads: bus_add and bus_remove only while no vCPU runs. bus_read and
  * bus_write from any number of vCPU threads at once; they allocate nothing
@@ -28,14 +29,15 @@ enum bus_width {
 	BUS_2 = 2,
 	BUS_4 = 4,
 	BUS_8 = 8,
+	BUS_UNALIGNED = 16, /* with one of the others */
 	BUS_1_2 = BUS_1 | BUS_2,
 	BUS_1_2_4 = BUS_1 | BUS_2 | BUS_4,
 };
 
 /*
  * Owned by its device, which must keep it in place while it is on a bus.
- * Handlers see offset + width <= size, offset a multiple of width, width one
- * of `widths`, and `lock` held.
+ * Handlers see offset + width <= size, offset a multiple of width (but with
+ * BUS_UNALIGNED), width one of `widths`, and `lock` held.
  */
 struct bus_region {
 	const char *name; /* borrowed: static, for people */

@@ -213,3 +213,19 @@ TEST(a_full_bus_refuses_one_more)
 	p[BUS_REGION_MAX].region.base = 0x8000;
 	check_eq(bus_add(&bus, &p[BUS_REGION_MAX].region), -ENOSPC);
 }
+
+TEST(an_unaligned_access_reaches_registers_that_are_not_aligned)
+{
+	struct bus bus;
+	struct probe p;
+
+	bus_init(&bus, "test", 0x10000);
+	probe_add(&bus, &p, 0x1ce, 4, BUS_2 | BUS_UNALIGNED);
+	write_at(&bus, 0x1cf, 0x1234, 2);
+	check_eq(p.count, 1);
+	check_eq(p.seen[0].offset, 1);
+	check_eq(p.seen[0].width, 2);
+	check_eq(p.seen[0].value, 0x1234);
+	write_at(&bus, 0x1d1, 0x1234, 2); /* half of it lies behind the end */
+	check_eq(p.count, 1);
+}

@@ -13,6 +13,8 @@
 #define MSIX_ENABLE	   0x8000 /* of message control */
 #define MSIX_FUNCTION_MASK 0x4000
 #define MSIX_CAP_BYTES	   12
+#define PCI_BAR0_END	   (PCI_BAR0 + 4 * PCI_BAR_ROM)
+#define RAM_BYTES_MIN	   4096
 #define ALL_ONES(size)	   ((u32)(BIT(8 * (size)) - 1))
 
 /* ---- bytes ---- */
@@ -42,7 +44,7 @@ void pci_set_writable(struct pci_dev *pci, u32 offset, u32 size, u64 mask)
 
 static u32 bar_offset(u32 index)
 {
-	return PCI_BAR0 + 4 * index;
+	return index == PCI_BAR_ROM ? PCI_ROM_BASE : PCI_BAR0 + 4 * index;
 }
 
 static struct bus *window_of(struct pci_bus *bus, const struct pci_bar *bar)
@@ -68,6 +70,9 @@ static bool bar_decoded(const struct pci_dev *pci, u32 index)
 
 	if (!(command &
 	      (bar->flags & PCI_BAR_IO ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY)))
+		return false;
+	if (index == PCI_BAR_ROM &&
+	    !(pci_get(pci, PCI_ROM_BASE, 4) & PCI_ROM_ENABLE))
 		return false;
 	/* All of the bits set is how its size is asked; 0 is "not yet". */
 	if (!address || address + bar->size <= address)
@@ -100,6 +105,88 @@ static void bar_map(struct pci_bus *bus, struct pci_bar *bar, u64 address)
 		bus_remove(window, bar->region[--i]);
 }
 
+/* ---- a BAR's memory ---- */
+
+static u64 ram_read(void *ctx, u64 offset, u32 width)
+{
+	const struct pci_ram *ram = ctx;
+	u64 value = 0;
+
+	memcpy(&value, ram->host + offset, width);
+	return value;
+}
+
+static void ram_write(void *ctx, u64 offset, u64 value, u32 width)
+{
+	struct pci_ram *ram = ctx;
+
+	if (!ram->read_only)
+		memcpy(ram->host + offset, &value, width);
+}
+
+/* Where its BAR is decoded; on the bus it has asserted its right to that. */
+static u64 ram_place(const struct pci_bar *bar)
+{
+	return bar->mapped ? bar->ram->region.base : PCI_RAM_NOWHERE;
+}
+
+static void ram_set(struct pci_bus *bus, struct pci_ram *ram, u64 gpa)
+{
+	int err = bus->set_ram ? bus->set_ram(bus->ctx, ram, gpa) : -ENOSYS;
+
+	ram->gpa = err ? PCI_RAM_NOWHERE : gpa;
+}
+
+/* First those that leave a place, since another may come there. */
+static void rams_follow(struct pci_dev *pci)
+{
+	for (u32 i = 0; i < PCI_BAR_COUNT; i++) {
+		struct pci_bar *bar = &pci->bar[i];
+
+		if (bar->ram && bar->ram->gpa != PCI_RAM_NOWHERE &&
+		    bar->ram->gpa != ram_place(bar))
+			ram_set(pci->bus, bar->ram, PCI_RAM_NOWHERE);
+	}
+	for (u32 i = 0; i < PCI_BAR_COUNT; i++) {
+		struct pci_bar *bar = &pci->bar[i];
+
+		if (bar->ram && bar->ram->gpa == PCI_RAM_NOWHERE && bar->mapped)
+			ram_set(pci->bus, bar->ram, ram_place(bar));
+	}
+}
+
+void pci_add_ram(struct pci_dev *pci, u32 index, struct pci_ram *ram, u32 flags)
+{
+	assert(is_power_of_two(ram->size) && ram->size >= RAM_BYTES_MIN);
+	pci_add_bar(pci, index, ram->size, flags);
+	if (index == PCI_BAR_ROM)
+		pci_set_writable(pci, PCI_ROM_BASE, 4,
+				 ~(ram->size - 1) | PCI_ROM_ENABLE);
+	ram->gpa = PCI_RAM_NOWHERE;
+	ram->region = (struct bus_region){
+		.name = "pci ram",
+		.size = ram->size,
+		.widths = BUS_1_2_4 | BUS_8,
+		.read = ram_read,
+		.write = ram_write,
+		.ctx = ram,
+	};
+	pci_add_bar_region(pci, index, &ram->region);
+	pci->bar[index].ram = ram;
+}
+
+void pci_ram_take_away(struct pci_dev *pci)
+{
+	for (u32 i = 0; i < PCI_BAR_COUNT; i++) {
+		struct pci_ram *ram = pci->bar[i].ram;
+
+		if (ram && ram->gpa != PCI_RAM_NOWHERE)
+			ram_set(pci->bus, ram, PCI_RAM_NOWHERE);
+	}
+}
+
+/* ---- what moves BARs ---- */
+
 /* pci_bus.lock is held, or no vCPU runs. */
 static void remap_locked(struct pci_dev *pci)
 {
@@ -110,6 +197,7 @@ static void remap_locked(struct pci_dev *pci)
 	for (u32 i = 0; i < PCI_BAR_COUNT; i++)
 		if (pci->bar[i].size && bar_decoded(pci, i))
 			bar_map(bus, &pci->bar[i], bar_address(pci, i));
+	rams_follow(pci);
 }
 
 /* After the command register or a BAR was written. */
@@ -125,7 +213,8 @@ void pci_add_bar(struct pci_dev *pci, u32 index, u64 size, u32 flags)
 	u32 bytes = flags & PCI_BAR_64 ? 8 : 4;
 
 	assert(size && !(size & (size - 1)));
-	assert(index + bytes / 4 <= PCI_BAR_COUNT && !pci->bar[index].size);
+	assert(index == PCI_BAR_ROM || index + bytes / 4 <= PCI_BAR_ROM);
+	assert(!pci->bar[index].size);
 	pci->bar[index].size = size;
 	pci->bar[index].flags = flags;
 	pci_put(pci, bar_offset(index), bytes, flags);
@@ -335,8 +424,8 @@ static void config_changed(struct pci_dev *pci, u32 offset, u32 size)
 {
 	bool command = overlaps(offset, size, PCI_COMMAND, PCI_STATUS);
 
-	if (command ||
-	    overlaps(offset, size, PCI_BAR0, bar_offset(PCI_BAR_COUNT)))
+	if (command || overlaps(offset, size, PCI_BAR0, PCI_BAR0_END) ||
+	    overlaps(offset, size, PCI_ROM_BASE, PCI_ROM_BASE + 4))
 		remap(pci);
 	mutex_lock(&pci->dev.lock);
 	if (command)
@@ -503,6 +592,9 @@ static int plug(struct pci_bus *bus, struct pci_dev *pci, u8 slot, u8 function)
 	pci->bus = bus;
 	pci->slot = slot;
 	memcpy(pci->built, pci->config, sizeof(pci->built));
+	for (u32 i = 0; i < PCI_BAR_COUNT; i++)
+		if (pci->bar[i].ram)
+			pci->bar[i].ram->number = bus->ram_count++;
 	*place = pci;
 	return 0;
 }

@@ -14,6 +14,10 @@
  * looked up on a bus of its own, under a lock that configuration writes take
  * to write.
  *
+ * A BAR may also show memory, which is RAM to the guest (struct pci_ram). Where
+ * it is then, the machine is told by set_ram, and takes it there or away while
+ * vCPUs run. Where the machine does not take it, the bus answers for it.
+ *
  * Locks: pci_bus.lock (readers: accesses to BARs; writer: a configuration write
  * that moves one), then the device's own. Configuration space is guarded by
  * pci_bus.config_lock, the outermost.
@@ -27,7 +31,8 @@
 #define PCI_SLOT_COUNT	 32
 #define PCI_FUNCTIONS	 8 /* of a slot */
 #define PCI_CONFIG_BYTES 256
-#define PCI_BAR_COUNT	 6
+#define PCI_BAR_COUNT	 7 /* with the expansion ROM's, the last */
+#define PCI_BAR_ROM	 6
 #define PCI_BAR_REGIONS	 6 /* handlers within one BAR */
 #define PCI_INTX_COUNT	 8 /* PIRQA to PIRQH */
 #define PCI_MSIX_MAX	 32
@@ -45,6 +50,7 @@ enum {
 	PCI_BAR0 = 0x10,
 	PCI_SUBSYSTEM_VENDOR = 0x2c,
 	PCI_SUBSYSTEM = 0x2e,
+	PCI_ROM_BASE = 0x30,
 	PCI_CAPABILITIES = 0x34,
 	PCI_INTERRUPT_LINE = 0x3c,
 	PCI_INTERRUPT_PIN = 0x3d,
@@ -61,6 +67,8 @@ enum {
 #define PCI_BAR_IO	 0x1
 #define PCI_BAR_64	 0x4
 #define PCI_BAR_PREFETCH 0x8
+/* The expansion ROM is decoded: bit 0 of its BAR. [PCI 6.2.5.2] */
+#define PCI_ROM_ENABLE 0x1
 
 #define PCI_INTEL 0x8086
 /* The subsystem by which SeaBIOS and OVMF know a virtual machine's chipset. */
@@ -75,6 +83,21 @@ enum {
 
 struct pci_bus;
 
+/* A BAR's memory. The device fills `host` to `read_only`; the rest is ours. */
+struct pci_ram {
+	/* Borrowed: pages that stay in place, as many as the BAR has. Guest and
+	 * device may both write them at any time. What is in them is saved as
+	 * guest RAM is, not with the device. */
+	u8 *host;
+	u64 size; /* of the BAR: a power of two, a page at least */
+	bool read_only;
+	u32 number; /* of those of its bus, from 0, in the order of slots' build */
+	u64 gpa;    /* where it is guest memory; PCI_RAM_NOWHERE */
+	struct bus_region region; /* answers where it is not */
+};
+
+#define PCI_RAM_NOWHERE UINT64_MAX
+
 struct pci_bar {
 	u64 size;  /* a power of two; 0: none */
 	u32 flags; /* PCI_BAR_* */
@@ -82,7 +105,8 @@ struct pci_bar {
 	struct bus_region *region[PCI_BAR_REGIONS]; /* borrowed: the device's */
 	u64 offset[PCI_BAR_REGIONS];
 	u32 region_count;
-	bool mapped; /* its regions are on the bus's window */
+	bool mapped;	     /* its regions are on the bus's window */
+	struct pci_ram *ram; /* borrowed: the device's; or NULL */
 };
 
 /* [PCI 6.8.2 "MSI-X Capability and Table Structure"] */
@@ -136,7 +160,14 @@ struct pci_bus {
 	/* The wires; any thread. */
 	void (*set_intx)(void *ctx, u32 pirq, bool level);
 	void (*send_msi)(void *ctx, u64 address, u32 data);
+	/*
+	 * `ram` shall be guest memory at `gpa`, or no more (PCI_RAM_NOWHERE). Any
+	 * thread, with bus.lock held, and during a configuration write; not with
+	 * itself. -errno: it is not. Or NULL, as with -errno always.
+	 */
+	int (*set_ram)(void *ctx, const struct pci_ram *ram, u64 gpa);
 	void *ctx;
+	u32 ram_count;
 	/* How many functions pull each wire down; intx_lock. */
 	struct mutex intx_lock;
 	u32 intx[PCI_INTX_COUNT];
@@ -164,6 +195,9 @@ void pci_add_bar(struct pci_dev *pci, u32 index, u64 size, u32 flags);
 /* `region->base` is from the BAR's start; its base is ours from now on. */
 void pci_add_bar_region(struct pci_dev *pci, u32 index,
 			struct bus_region *region);
+/* All of a BAR of its own, or with PCI_BAR_ROM of the expansion ROM's. Such a
+ * device calls pci_ram_take_away when it is released. */
+void pci_add_ram(struct pci_dev *pci, u32 index, struct pci_ram *ram, u32 flags);
 /* `size` bytes with the two of the list's head; returns its offset. */
 u8 pci_add_capability(struct pci_dev *pci, u8 id, const void *data, u8 size);
 /* One message, at any address of 64 bits. */
@@ -219,6 +253,8 @@ u64 pci_get(const struct pci_dev *pci, u32 offset, u32 size);
  * that of the bus. */
 void pci_dev_reset(struct pci_dev *pci);
 int pci_dev_restored(struct pci_dev *pci);
+/* Its memory is about to go. */
+void pci_ram_take_away(struct pci_dev *pci);
 
 #define PCI_FIELDS(type)                                            \
 	FIELD(type, pci.config, 1), FIELD(type, pci.intx_level, 1), \

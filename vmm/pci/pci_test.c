@@ -385,6 +385,139 @@ TEST(a_bar_without_room_stays_off)
 	check_eq(get(4, PCI_COMMAND, 2), 0);
 }
 
+/* ---- memory behind a BAR ---- */
+
+#define RAM_BYTES 0x10000
+#define ROM_BYTES 0x1000
+
+/* A function whose BAR 0 is memory, with a ROM, and the machine's side of it. */
+struct ram_card {
+	struct pci_dev pci;
+	struct pci_ram ram, rom;
+	u8 memory[RAM_BYTES], code[ROM_BYTES];
+};
+
+static struct {
+	struct ram_card card;
+	u64 gpa[2];
+	u32 calls;
+	int answer;
+	bool clash; /* two of them lay at one address */
+} r;
+
+static int set_ram(void *ctx, const struct pci_ram *ram, u64 gpa)
+{
+	(void)ctx;
+	r.calls++;
+	check(ram->number < 2);
+	if (r.answer)
+		return r.answer;
+	check((gpa == PCI_RAM_NOWHERE) !=
+	      (r.gpa[ram->number] == PCI_RAM_NOWHERE));
+	r.gpa[ram->number] = gpa;
+	r.clash |= gpa != PCI_RAM_NOWHERE && r.gpa[0] <= r.gpa[1] &&
+		   r.gpa[1] - r.gpa[0] < RAM_BYTES;
+	return 0;
+}
+
+static void begin_ram(void)
+{
+	struct ram_card *card = &r.card;
+
+	memset(&r, 0, sizeof(r));
+	r.gpa[0] = r.gpa[1] = PCI_RAM_NOWHERE;
+	begin();
+	t.bus.set_ram = set_ram;
+	pci_dev_init(&card->pci, &card_class,
+		     &(struct pci_identity){.vendor = 1, .device = 2});
+	card->ram = (struct pci_ram){.host = card->memory, .size = RAM_BYTES};
+	card->rom = (struct pci_ram){
+		.host = card->code, .size = ROM_BYTES, .read_only = true};
+	pci_add_ram(&card->pci, 0, &card->ram, PCI_BAR_PREFETCH);
+	pci_add_ram(&card->pci, PCI_BAR_ROM, &card->rom, 0);
+	check_eq(pci_plug(&t.bus, &card->pci, 5), 0);
+}
+
+TEST(the_machine_is_told_where_a_bars_memory_is)
+{
+	begin_ram();
+	put(5, PCI_BAR0, 0xd0000000, 4);
+	check_eq(r.calls, 0);
+	put(5, PCI_COMMAND, PCI_COMMAND_MEMORY, 2);
+	check_eq(r.gpa[0], 0xd0000000);
+	put(5, PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, 2);
+	check_eq(r.calls, 1); /* it is where it was */
+	put(5, PCI_BAR0, 0xd1000000, 4);
+	check_eq(r.gpa[0], 0xd1000000);
+	put(5, PCI_BAR0, UINT32_MAX, 4);
+	check_eq(r.gpa[0], PCI_RAM_NOWHERE);
+	put(5, PCI_BAR0, 0xd1000000, 4);
+	dev_reset(&r.card.pci.dev);
+	check_eq(r.gpa[0], PCI_RAM_NOWHERE);
+	pci_ram_take_away(&r.card.pci);
+}
+
+TEST(pci_6_2_5_2_a_rom_is_decoded_where_its_own_bit_says)
+{
+	begin_ram();
+	put(5, PCI_ROM_BASE, UINT32_MAX, 4);
+	check_eq(get(5, PCI_ROM_BASE, 4), 0xfffff001);
+	put(5, PCI_ROM_BASE, 0xd2000000, 4);
+	put(5, PCI_COMMAND, PCI_COMMAND_MEMORY, 2);
+	check_eq(r.gpa[1], PCI_RAM_NOWHERE);
+	put(5, PCI_ROM_BASE, 0xd2000001, 4);
+	check_eq(r.gpa[1], 0xd2000000);
+	put(5, PCI_COMMAND, 0, 2);
+	check_eq(r.gpa[1], PCI_RAM_NOWHERE);
+}
+
+TEST(what_leaves_a_place_leaves_before_another_comes)
+{
+	begin_ram();
+	put(5, PCI_ROM_BASE, 0xd2000001, 4);
+	put(5, PCI_BAR0, 0xd1000000, 4);
+	put(5, PCI_COMMAND, PCI_COMMAND_MEMORY, 2);
+	put(5, PCI_BAR0, 0xd2000000, 4); /* onto the ROM, which goes first */
+	check(!r.clash);
+	put(5, PCI_ROM_BASE, 0xd3000001, 4);
+	check_eq(r.gpa[0], 0xd2000000);
+	check_eq(r.gpa[1], 0xd3000000);
+	check(!r.clash);
+}
+
+TEST(memory_that_the_machine_does_not_take_is_answered_for)
+{
+	u32 value = 0x12345678;
+
+	begin_ram();
+	r.answer = -EEXIST;
+	r.card.code[4] = 0x99;
+	put(5, PCI_BAR0, 0xd0000000, 4);
+	put(5, PCI_ROM_BASE, 0xd2000001, 4);
+	put(5, PCI_COMMAND, PCI_COMMAND_MEMORY, 2);
+	pci_memory_write(&t.bus, 0xd000fffc, &value, 4);
+	check_eq(r.card.memory[RAM_BYTES - 1], 0x12);
+	check_eq(memory(0xd000fffc), 0x12345678);
+	pci_memory_write(&t.bus, 0xd2000004, &value, 4);
+	check_eq(memory(0xd2000004), 0x99);
+	check_eq(r.card.ram.gpa, PCI_RAM_NOWHERE);
+}
+
+TEST(a_restored_bars_memory_is_where_it_was)
+{
+	struct buf saved;
+
+	begin_ram();
+	buf_init(&saved, 65536);
+	put(5, PCI_BAR0, 0xd0000000, 4);
+	put(5, PCI_COMMAND, PCI_COMMAND_MEMORY, 2);
+	check_eq(dev_save(&r.card.pci.dev, &saved), 0);
+	put(5, PCI_BAR0, 0xe0000000, 4);
+	check_eq(dev_load(&r.card.pci.dev, 1, saved.data, saved.size), 0);
+	check_eq(r.gpa[0], 0xd0000000);
+	buf_release(&saved);
+}
+
 TEST(the_state_of_another_function_is_refused)
 {
 	struct buf saved;

@@ -28,7 +28,7 @@ struct run_options {
 	const char *console;
 	bool temporary;
 	u64 memory_bytes, cpu_count;
-	int cpu, accel, machine, jail; /* indexes of the lists below */
+	int cpu, accel, machine, jail, vga; /* indexes of the lists below */
 	const char *serial, *debug_console, *qmp;
 	const char *soft;
 	const char *gdb;
@@ -40,6 +40,10 @@ static const char *const accel_names[] = {"auto", "soft", "kvm", NULL};
 static const char *const jail_names[] = {
 	[JAIL_ON] = "on", [JAIL_OFF] = "off", [JAIL_LOG] = "log", NULL};
 static const char *const cpu_names[] = {"host", "v1", "v2", "v3", NULL};
+
+enum { VGA_NONE, VGA_STD };
+static const char *const vga_names[] = {
+	[VGA_NONE] = "none", [VGA_STD] = "std", NULL};
 
 /* The first of them stands for what fits the rest of the line. */
 static const char *const machine_names[] = {"auto", "micro", "q35", "q35-1",
@@ -160,6 +164,12 @@ static const struct opt run_opts[] = {
 	 .help = "for tests of the software engine: tier=0|1|3, promote=N, "
 		 "threshold=N, verify=N, cache=SIZE, kick, flush, flush=N, "
 		 "separated by commas"},
+	{.name = "vga",
+	 .arg = "KIND",
+	 .kind = OPT_ENUM,
+	 OPTION(vga),
+	 .values = vga_names,
+	 .help = "a graphics card, of q35: std, or none (default)"},
 	{.name = "serial",
 	 .arg = "WHERE",
 	 .kind = OPT_STRING,
@@ -244,6 +254,7 @@ struct run {
 	struct bios bios;
 	struct uefi uefi;
 	bool uefi_opened;
+	struct vga_rom vga_rom;
 	struct devices devices;
 	struct engine *engine;
 	char engine_reason[FAULT_TEXT_BYTES_MAX];
@@ -452,10 +463,16 @@ static int open_kernel(struct run *run, struct fault *fault)
 	return err;
 }
 
+static int open_vga(struct run *run, struct fault *fault)
+{
+	return run->options.vga == VGA_STD ? vga_rom_open(&run->vga_rom, fault)
+					   : 0;
+}
+
 static bool has_cards(const struct run_options *o)
 {
 	return o->disk.count || o->cdrom.count || o->net.count ||
-	       o->port.count || strcmp(o->console, "none");
+	       o->port.count || o->vga != VGA_NONE || strcmp(o->console, "none");
 }
 
 /* "auto" is q35 for whatever needs it. */
@@ -476,9 +493,9 @@ static int check_machine(const struct run *run, struct fault *fault)
 	if (kind_of(o) == BOARD_Q35 || (o->kernel && !has_cards(o)))
 		return 0;
 	fault_set(fault, FAULT_INVALID, 0,
-		  "--machine micro has no firmware, disks, network and virtio "
-		  "console; give --kernel FILE and none of these, or "
-		  "--machine q35");
+		  "--machine micro has no firmware, disks, network, virtio "
+		  "console and graphics card; give --kernel FILE and none of "
+		  "these, or --machine q35");
 	return trace_err(-EINVAL);
 }
 
@@ -622,6 +639,7 @@ static int make_machine(struct run *run, struct fault *fault)
 		.net_count = run->devices.net_count,
 		.port = run->devices.port,
 		.port_count = run->devices.port_count,
+		.vga_rom = o->vga == VGA_STD ? &run->vga_rom : NULL,
 		.serial = backend_chardev(run->serial),
 		.debug_console = debug_chardev(run),
 		.test_exit = o->test_exit,
@@ -740,6 +758,7 @@ static void release(struct run *run)
 		boot_close(&run->boot);
 	bios_close(&run->bios);
 	uefi_close(&run->uefi);
+	vga_rom_close(&run->vga_rom);
 	devices_release(&run->devices);
 	backend_free(run->debug_console);
 	backend_free(run->serial);
@@ -760,6 +779,8 @@ static int run_machine(struct run *run, struct fault *fault)
 		err = make_backends(run, fault);
 	if (!err)
 		err = open_kernel(run, fault);
+	if (!err)
+		err = open_vga(run, fault);
 	if (!err)
 		err = make_devices(run, fault);
 	if (!err)

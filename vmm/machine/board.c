@@ -47,6 +47,7 @@ int board_build(struct board *board, const struct board_config *config)
 	board->kind = config->kind;
 	board->dev_count = 0;
 	board->send_msi = config->send_msi;
+	board->set_ram = config->set_ram;
 	board->ctx = config->ctx;
 	bus_init(&board->pio, "ports", BOARD_PORTS_SIZE);
 	bus_init(&board->mmio, "memory", 0);

@@ -82,16 +82,21 @@ struct board_config {
 	u32 port_count;
 	const struct pflash_config *flash; /* any kind's */
 	u32 flash_count;		   /* 0..BOARD_FLASH_MAX */
+	bool vga;		       /* of Q35 */
+	const struct vga_rom *vga_rom; /* borrowed, too; or NULL */
 	void (*set_irq)(void *ctx, u32 irq, bool level);
 	void (*send_msi)(void *ctx, u64 address, u32 data);
 	void (*power)(void *ctx, enum power_event event, int status);
-	void *ctx; /* of the three */
+	/* As pci_bus.set_ram; may be NULL. */
+	int (*set_ram)(void *ctx, const struct pci_ram *ram, u64 gpa);
+	void *ctx; /* of the four */
 };
 
 struct board {
 	enum board_kind kind;
 	struct bus pio, mmio;
 	void (*send_msi)(void *ctx, u64 address, u32 data);
+	int (*set_ram)(void *ctx, const struct pci_ram *ram, u64 gpa);
 	void *ctx;
 	struct dev *dev[BOARD_DEV_MAX]; /* in the order of the build */
 	u32 dev_count;

@@ -148,15 +148,15 @@ static int fake_set_gsi_routing(struct engine_vm *vm,
 static int fake_set_memory(struct engine_vm *vm,
 			   const struct kvm_userspace_memory_region *region)
 {
-	int err = may_fail(vm_of(vm));
+	struct fake_engine *fake = vm_of(vm);
+	int err = may_fail(fake);
 
 	assert(region->userspace_addr);
+	assert(region->slot < FAKE_MEMSLOT_MAX);
 	if (err)
 		return err;
-	if (region->memory_size)
-		vm_of(vm)->memslot_count++;
-	else
-		vm_of(vm)->memslot_count--;
+	fake->memslot_count += region->memory_size ? 1 : -1;
+	fake->memslot[region->slot] = *region;
 	return 0;
 }
 

@@ -8,8 +8,9 @@
 
 #include "engine/engine.h"
 
-#define FAKE_VCPU_MAX 8
-#define FAKE_EXIT_MAX 16
+#define FAKE_VCPU_MAX	 8
+#define FAKE_EXIT_MAX	 16
+#define FAKE_MEMSLOT_MAX 16
 
 /* One exit, as the test describes it; port or gpa in `address`. */
 struct fake_exit {
@@ -48,7 +49,8 @@ struct fake_engine {
 	struct engine engine;
 	struct engine_vm vm;
 	bool vm_created;
-	u32 memslot_count;	/* that are there */
+	u32 memslot_count; /* that are there */
+	struct kvm_userspace_memory_region memslot[FAKE_MEMSLOT_MAX];
 	u32 irq_line_count[24]; /* changes seen; atomic */
 	u32 written_count;
 	u32 route_count;

@@ -4,10 +4,10 @@
 
 #include "vmm/machine/machine_internal.h"
 
-/* The slots behind those of RAM; there is no ROM then. */
+/* There is no ROM then. */
 static u32 slot_of(const struct machine *m, const struct pflash *flash)
 {
-	return GUEST_MEM_RANGE_MAX + (u32)(flash - m->board.flash);
+	return MACHINE_SLOT_FIRMWARE + (u32)(flash - m->board.flash);
 }
 
 /*

@@ -64,6 +64,22 @@ static void memory_written(void *ctx, gpa_t gpa, u64 size)
 	m->vm->ops->memory_written(m->vm, gpa, size);
 }
 
+/* On a vCPU's thread, while others may run: the engine takes care of that. */
+static int set_ram(void *ctx, const struct pci_ram *ram, u64 gpa)
+{
+	struct machine *m = ctx;
+	bool gone = gpa == PCI_RAM_NOWHERE;
+	const struct kvm_userspace_memory_region region = {
+		.slot = MACHINE_SLOT_BAR + ram->number,
+		.flags = ram->read_only ? KVM_MEM_READONLY : 0,
+		.guest_phys_addr = gone ? 0 : gpa,
+		.memory_size = gone ? 0 : ram->size,
+		.userspace_addr = (uintptr_t)ram->host,
+	};
+
+	return m->vm->ops->set_user_memory_region(m->vm, &region);
+}
+
 /* ---- loading and resetting ---- */
 
 static struct cpu_topology topology_of(const struct machine *m)
@@ -167,6 +183,13 @@ int machine_restart(struct machine *m, struct fault *fault)
 	return load(m, fault);
 }
 
+struct display *machine_display(struct machine *m)
+{
+	struct vga *vga = m->board.q35.vga;
+
+	return vga ? &vga->display : NULL;
+}
+
 /* ---- building ---- */
 
 static int check_cpu_count(const struct machine_config *config,
@@ -224,7 +247,7 @@ static int plug_bios(struct machine *m)
 {
 	const struct bios *bios = m->config.bios;
 	const struct kvm_userspace_memory_region region = {
-		.slot = GUEST_MEM_RANGE_MAX,
+		.slot = MACHINE_SLOT_FIRMWARE,
 		.flags = KVM_MEM_READONLY,
 		.guest_phys_addr = bios ? BIOS_ROM_END - bios->size : 0,
 		.memory_size = bios ? bios->size : 0,
@@ -329,9 +352,12 @@ static int build_board(struct machine *m, struct fault *fault)
 		.port_count = m->config.port_count,
 		.flash = flash,
 		.flash_count = flash_describe(m, flash),
+		.vga = m->config.vga_rom != NULL,
+		.vga_rom = m->config.vga_rom,
 		.set_irq = set_irq,
 		.send_msi = send_msi,
 		.power = on_power,
+		.set_ram = set_ram,
 		.ctx = m,
 	};
 	int err;

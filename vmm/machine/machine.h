@@ -55,6 +55,7 @@ struct machine_config {
 	u32 net_count;
 	const struct console_port_setup *port;
 	u32 port_count;
+	const struct vga_rom *vga_rom; /* borrowed, too; of Q35; NULL: no VGA */
 	struct chardev *serial;	       /* borrowed, too; may be NULL */
 	struct chardev *debug_console; /* borrowed, too; may be NULL */
 	bool test_exit;
@@ -142,5 +143,8 @@ struct input *machine_input(struct machine *machine);
 /* Guest instructions of all vCPUs since the start, as far as the engine counts
  * them; exact once the machine is over. */
 u64 machine_instructions(const struct machine *machine);
+
+/* Its screen, which lives as long as it; NULL: it has none. */
+struct display *machine_display(struct machine *machine);
 
 #endif

@@ -10,6 +10,12 @@
 #include "vmm/machine/vcpu.h"
 #include "vmm/machine/vcpu_state.h"
 
+/* Slots of the engine's, behind those of RAM. */
+enum machine_slot {
+	MACHINE_SLOT_FIRMWARE = GUEST_MEM_RANGE_MAX, /* a ROM, or the flash */
+	MACHINE_SLOT_BAR = MACHINE_SLOT_FIRMWARE + BOARD_FLASH_MAX, /* by number */
+};
+
 enum machine_state {
 	MACHINE_PAUSED,	 /* no vCPU executes */
 	MACHINE_RUNNING, /* vCPU threads are in the engine */

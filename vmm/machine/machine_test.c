@@ -172,6 +172,50 @@ TEST(memory_that_is_not_there_reads_all_ones)
 	end();
 }
 
+/* A graphics card's memory: slots of the engine's from 5 on. */
+TEST(memory_behind_a_bar_is_where_the_guest_puts_it)
+{
+	static u8 code[4096] __attribute__((aligned(4096)));
+	const struct vga_rom rom = {.data = code, .size = sizeof(code)};
+	const struct kvm_userspace_memory_region *slot = t.engine.memslot;
+
+	begin();
+	t.config.kind = BOARD_Q35;
+	t.config.vga_rom = &rom;
+	out(0xcf8, 4, 0x80001010);
+	out(0xcfc, 4, 0xd0000000);
+	out(0xcf8, 4, 0x80001030);
+	out(0xcfc, 4, 0xd2000001);
+	out(0x604, 2, 0x3400);
+	check_eq(run(), 0);
+	check(machine_display(t.machine) != NULL);
+	check_eq(t.engine.memslot_count, 4);
+	check_eq(slot[5].guest_phys_addr, 0xd0000000);
+	check_eq(slot[5].memory_size, 16 * MiB);
+	check_eq(slot[5].flags, 0);
+	check_eq(slot[6].guest_phys_addr, 0xd2000000);
+	check_eq(slot[6].flags, KVM_MEM_READONLY);
+	check(slot[6].userspace_addr == (uintptr_t)code);
+	end();
+	check_eq(t.engine.memslot_count, 2);
+}
+
+TEST(memory_behind_a_bar_stays_out_of_ram_and_goes_with_its_decoding)
+{
+	static u8 code[4096] __attribute__((aligned(4096)));
+	const struct vga_rom rom = {.data = code, .size = sizeof(code)};
+
+	begin();
+	t.config.kind = BOARD_Q35;
+	t.config.vga_rom = &rom;
+	out(0xcf8, 4, 0x80001010);
+	out(0xcfc, 4, 0x01000000); /* beside the window */
+	out(0x604, 2, 0x3400);
+	check_eq(run(), 0);
+	check_eq(t.engine.memslot_count, 2);
+	end();
+}
+
 TEST(the_test_port_gives_its_status)
 {
 	begin();

@@ -4,8 +4,8 @@
  *
  *	slot 0		host bridge
  *	slot 1		virtio-rng
- *	slots 2..	disks, network cards, in the order they were given, and
- *			the console
+ *	slots 2..	disks, network cards, in the order they were given, the
+ *			console, and the VGA
  *	slot 31		LPC bridge, and the SATA controller (function 2) where there
  *			is a disk or a CD-ROM drive for it, which then have its
  *			ports in the order they were given
@@ -36,6 +36,20 @@ static void send_msi(void *ctx, u64 address, u32 data)
 	struct board *board = ctx;
 
 	board->send_msi(board->ctx, address, data);
+}
+
+/*
+ * A BAR's memory is guest memory where the window would lead there; elsewhere
+ * nothing does. One that is put over the ECAM hides it, against a Q35's order.
+ */
+static int set_ram(void *ctx, const struct pci_ram *ram, u64 gpa)
+{
+	struct board *board = ctx;
+
+	if (gpa != PCI_RAM_NOWHERE &&
+	    (gpa < Q35_WINDOW_START || gpa + ram->size > Q35_WINDOW_END))
+		return -ENXIO;
+	return board->set_ram ? board->set_ram(board->ctx, ram, gpa) : -ENOSYS;
 }
 
 /* Slots are ours to give: a clash is a bug. */
@@ -147,12 +161,41 @@ static int add_console(struct board *board, const struct board_config *config)
 	return 0;
 }
 
+/* The slot is the next card's; it is no virtio card itself. */
+static int add_vga(struct board *board, const struct board_config *config)
+{
+	struct q35 *q35 = &board->q35;
+	struct vga *vga = malloc(sizeof(*vga));
+	int err;
+
+	if (!vga)
+		return trace_err(-ENOMEM);
+	err = vga_init(vga, &(struct vga_config){
+				    .mem = config->mem,
+				    .host = config->host,
+				    .rom = config->vga_rom,
+			    });
+	if (err) {
+		dev_release(&vga->pci.dev);
+		free(vga);
+		return err;
+	}
+	q35->vga = vga;
+	plug(board, &vga->pci, (u8)(FIRST_CARD_SLOT + q35->card_count));
+	board_add_ports(board, &vga->mono_region);
+	board_add_ports(board, &vga->color_region);
+	board_add_ports(board, &vga->dispi_region);
+	board_add_memory(board, &vga->window_region);
+	return 0;
+}
+
 int q35_build(struct board *board, const struct board_config *config)
 {
 	struct q35 *q35 = &board->q35;
 	int err = 0;
 
 	pci_bus_init(&q35->bus, set_intx, send_msi, board);
+	q35->bus.set_ram = set_ram;
 
 	/* 0xcf8-0xcff, 0xd00-0xffff, and memory from 2 GiB to the IOAPIC */
 	q35_mch_init(&q35->mch, &(struct q35_mch_config){
@@ -186,6 +229,8 @@ int q35_build(struct board *board, const struct board_config *config)
 		err = add_net(board, config, &config->net[i]);
 	if (!err && config->port_count)
 		err = add_console(board, config);
+	if (!err && config->vga)
+		err = add_vga(board, config);
 	return err;
 }
 
@@ -204,5 +249,6 @@ void q35_release(struct q35 *q35)
 	while (q35->net_count)
 		free(q35->net[--q35->net_count]);
 	free(q35->console);
+	free(q35->vga);
 	pci_bus_release(&q35->bus);
 }

@@ -10,6 +10,7 @@
 #include "vmm/dev/ahci/ahci.h"
 #include "vmm/dev/ich9_lpc/ich9_lpc.h"
 #include "vmm/dev/q35_mch/q35_mch.h"
+#include "vmm/dev/vga/vga.h"
 #include "vmm/virtio/blk/blk.h"
 #include "vmm/virtio/console/console.h"
 #include "vmm/virtio/net/net.h"
@@ -39,6 +40,7 @@ struct q35 {
 	struct virtio_net *net[Q35_NET_MAX]; /* owned */
 	u32 net_count;
 	struct virtio_console *console; /* owned; NULL: none */
+	struct vga *vga;		/* owned; NULL: none */
 };
 
 /* Onto a board that has a PC's old devices. -ENOMEM. */

@@ -41,7 +41,7 @@ static void power(void *ctx, enum power_event event, int status)
 }
 
 static void begin_full(const struct board_disk *disk, u32 disk_count,
-		       const struct board_net *net, u32 net_count)
+		       const struct board_net *net, u32 net_count, bool vga)
 {
 	memset(&b, 0, sizeof(b));
 	fake_host_init(&b.host);
@@ -59,6 +59,7 @@ static void begin_full(const struct board_disk *disk, u32 disk_count,
 				     .disk_count = disk_count,
 				     .net = net,
 				     .net_count = net_count,
+				     .vga = vga,
 				     .set_irq = set_irq,
 				     .send_msi = send_msi,
 				     .power = power,
@@ -69,7 +70,7 @@ static void begin_full(const struct board_disk *disk, u32 disk_count,
 
 static void begin_with(const struct board_net *net, u32 net_count)
 {
-	begin_full(NULL, 0, net, net_count);
+	begin_full(NULL, 0, net, net_count, false);
 }
 
 static void begin(void)
@@ -77,7 +78,7 @@ static void begin(void)
 	begin_with(NULL, 0);
 }
 
-static void begin_with_cdroms(u32 count)
+static void begin_with_cdroms(u32 count, bool vga)
 {
 	static const struct board_disk cdrom = {
 		.serial = "", .bus = BOARD_SATA, .cdrom = true};
@@ -85,7 +86,7 @@ static void begin_with_cdroms(u32 count)
 
 	for (u32 i = 0; i < count; i++)
 		disk[i] = cdrom;
-	begin_full(disk, count, NULL, 0);
+	begin_full(disk, count, NULL, 0, vga);
 }
 
 static void end(void)
@@ -183,7 +184,7 @@ TEST(the_functions_of_q35_1_are_these)
 
 TEST(a_cd_rom_brings_the_sata_controller_and_nothing_else)
 {
-	begin_with_cdroms(1);
+	begin_with_cdroms(1, false);
 	check_eq(config(31, 0), 0x29188086);
 	check_eq(config(31, 0x0c) >> 16, 0x80);
 	check_eq(config(31, FUNCTION_2), 0x29228086);
@@ -195,7 +196,7 @@ TEST(a_cd_rom_brings_the_sata_controller_and_nothing_else)
 	pci_set_intx(&b.board.q35.ahci->pci, true);
 	check_eq(b.irq, BIT(23)); /* PIRQH, as _PRT has it for the slot */
 	end();
-	begin_with_cdroms(Q35_SATA_MAX);
+	begin_with_cdroms(Q35_SATA_MAX, false);
 	check_eq(b.board.q35.ahci->port[5].kind, AHCI_CDROM);
 	q35_assign(&b.board.q35);
 	check_eq(memory(config(31, FUNCTION_2 | 0x24), 4) & 0x1f, 5);
@@ -218,6 +219,26 @@ TEST(a_network_card_is_in_the_slot_behind_the_disks)
 	check_eq(config(3, 0), UINT32_MAX);
 	end();
 	check(!netdev.netdev.user.receive);
+}
+
+TEST(the_vga_is_in_the_slot_behind_the_cards)
+{
+	u16 word = 0xb0c5;
+
+	begin_full(NULL, 0, NULL, 0, true);
+	check_eq(config(2, 0), 0x11111234);
+	check_eq(config(2, 0x2c), 0x11001af4);
+	check_eq(config(2, 8) >> 8, 0x030000);
+	check_eq(config(3, 0), UINT32_MAX);
+	out(0x1ce, 0, 2);
+	check_eq(in(0x1cf, 2), word);
+	out(0x3c2, 0x03, 1);
+	check_eq(in(0x3cc, 1), 0x03);
+	check_eq(memory(0xa0000, 1), 0); /* planes are there */
+	q35_assign(&b.board.q35);
+	check_eq(config(2, 0x10), 0xc1000008);
+	check_eq(memory(0xc1000000, 4), 0); /* nobody has taken it as memory */
+	end();
 }
 
 TEST(the_address_port_reads_back_and_has_bytes_of_others)
@@ -312,7 +333,7 @@ TEST(a_reset_puts_cards_back)
 
 TEST(every_device_saves_and_restores)
 {
-	begin_with_cdroms(2);
+	begin_with_cdroms(2, true);
 	q35_assign(&b.board.q35);
 	for (u32 i = 0; i < b.board.dev_count; i++) {
 		struct dev *dev = b.board.dev[i];

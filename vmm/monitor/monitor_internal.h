@@ -105,6 +105,7 @@ void qmp_closefd(struct qmp_call *call);
 void qmp_add_fd(struct qmp_call *call);
 void qmp_remove_fd(struct qmp_call *call);
 void qmp_query_fdsets(struct qmp_call *call);
+void qmp_screendump(struct qmp_call *call);
 
 /* Held together, each for `hold_ms`; 0 or less: as long as QEMU does. */
 void monitor_type(struct qmp_call *call, const enum qcode *keys, u32 count,

@@ -32,6 +32,7 @@ void buf_truncate(struct buf *buf)
 }
 
 /* Keeps one byte beyond the content for the NUL of buf_cstr. */
+/* Large ones move, as libc has it. needs: io: mremap? */
 static int grow(struct buf *buf, size_t need)
 {
 	size_t capacity = MAX(buf->capacity, (size_t)BUF_FIRST_BYTES);

@@ -50,7 +50,7 @@ int listen_unix(const char *path, int *ret_fd)
 	if (fd < 0)
 		return trace_err(-errno);
 	if (!size || size >= sizeof(address.sun_path))
-		return trace_err(size ? -ENAMETOOLONG : -ENOENT);
+		return trace_err(size ? -ENAMETOOLONG : -EINVAL);
 	memcpy(address.sun_path, path, size);
 	err = bind_private(fd, &address);
 	if (err == -EADDRINUSE && is_stale(&address) && !unlink(path))

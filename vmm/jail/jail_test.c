@@ -222,7 +222,6 @@ static int try_all(bool io, u32 *ret_count)
 		CALL("ioctl that asks for signals", SYS_ioctl, 0, FIOASYNC,
 		     AT(&byte)),
 		CALL("mprotect", SYS_mprotect, 0, 4096, PROT_EXEC),
-		CALL("mremap", SYS_mremap),
 		CALL("process_madvise", SYS_process_madvise),
 		CALL("a call by the x32 entry", SYS_getpid | X32_BIT),
 		CALL("write by the x32 entry", SYS_write | X32_BIT, 1, AT(&byte)),

@@ -82,8 +82,8 @@ struct board_config {
 	u32 port_count;
 	const struct pflash_config *flash; /* any kind's */
 	u32 flash_count;		   /* 0..BOARD_FLASH_MAX */
-	bool vga;		       /* of Q35 */
-	const struct vga_rom *vga_rom; /* borrowed, too; or NULL */
+	bool vga;			   /* of Q35 */
+	const struct vga_rom *vga_rom;	   /* borrowed, too; or NULL */
 	void (*set_irq)(void *ctx, u32 irq, bool level);
 	void (*send_msi)(void *ctx, u64 address, u32 data);
 	void (*power)(void *ctx, enum power_event event, int status);

@@ -95,7 +95,6 @@ static void broken(struct session *s)
 	monitor_message(s, NULL);
 }
 
-/* A long message's memory grows. needs: io: mremap? */
 static void parse_some(struct session *s)
 {
 	u32 size = s->input_end - s->input_start;

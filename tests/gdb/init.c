@@ -53,10 +53,11 @@ static void print(const char *text)
 	do_syscall(__NR_write, 1, (long)text, size, 0);
 }
 
-static void print_number(ulong value)
+/* In one write: the other process has the same console. */
+static void print_sum(const char *who, ulong value)
 {
-	char text[20];
-	int at = sizeof(text) - 1;
+	char text[64];
+	int at = sizeof(text) - 1, size = 0;
 
 	text[at] = 0;
 	text[--at] = '\n';
@@ -64,6 +65,10 @@ static void print_number(ulong value)
 		text[--at] = "0123456789abcdef"[value & 15];
 		value >>= 4;
 	} while (value);
+	while (who[size])
+		size++;
+	while (size)
+		text[--at] = who[--size];
 	print(text + at);
 }
 
@@ -119,8 +124,7 @@ void begin(void)
 	if (child)
 		print("GDB-READY\n");
 	wait_for_debugger();
-	print(child ? "GDB-SUM parent " : "GDB-SUM child ");
-	print_number(sum());
+	print_sum(child ? "GDB-SUM parent " : "GDB-SUM child ", sum());
 	if (!child)
 		do_syscall(__NR_exit, 0, 0, 0, 0);
 	do_syscall(__NR_wait4, child, 0, 0, 0);

@@ -108,6 +108,25 @@ def refused(command):
         return str(error)
 
 
+# ---- a bare-metal guest, for any KVM: no INT3 ----
+
+def part_bare():
+    check("32-bit code without paging",
+          value("$cr0") & 0x80000001 == 1 and value("$efer") == 0)
+    start = value("$rip")
+    run("stepi")
+    check("a step is one instruction", value("$rip") == start + 5)
+    here = value("$rip") + 2
+    run(f"hbreak *{here:#x}")
+    run("continue")
+    check("a hardware breakpoint", value("$rip") == here)
+    run("stepi")
+    check("a step off it", value("$rip") == here + 5)
+    run("set var *(unsigned int *)0x300000 = 0x55")
+    check("memory is written and read", value("*(char *)0x300000") == 0x55)
+    run("delete")
+
+
 # ---- in user code, and in the kernel under it ----
 
 def part_user():
@@ -226,7 +245,7 @@ def main():
                     "architecture i386:x86-64"):
         run(f"set {command}")
     run(f"target remote {os.environ['KEEL_GDB_TARGET']}")
-    {"start": part_start, "user": part_user}[os.environ["KEEL_GDB_PART"]]()
+    {"start": part_start, "user": part_user, "bare": part_bare}[os.environ["KEEL_GDB_PART"]]()
     run("detach")
     print("ok detached")
 

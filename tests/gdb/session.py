@@ -43,7 +43,7 @@ def step_straight(count):
         insn = length_of(before)
         word = insn["asm"].split()[0]
         run("stepi")
-        if word[0] == "j" or word.startswith(("call", "ret", "loop", "sys",
+        if word[0] == "j" or word.startswith(("call", "ret", "loop", "sys", "int",
                                                "rep", "iret", "leave")):
             continue
         if value("$rip") != before + insn["length"]:

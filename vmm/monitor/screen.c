@@ -37,7 +37,7 @@ static struct display *display_of(struct qmp_call *call)
 }
 
 /* The machine waits meanwhile: so not into what somebody must read. */
-/* needs: io: lseek */
+/* needs: io: lseek? */
 static void dump(struct qmp_call *call, struct display *display, int fd,
 		 enum picture_format format)
 {

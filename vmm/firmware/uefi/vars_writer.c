@@ -45,6 +45,8 @@ static void writer_main(void *ctx)
 	mutex_lock(&writer->lock);
 	while (wait_for_work(writer)) {
 		writer->dirty = false;
+		/* What changes while this is written waits, too. */
+		writer->earliest_ns = clock_now_ns() + writer->pause_ns;
 		memcpy(writer->writing, writer->now, writer->bytes);
 		mutex_unlock(&writer->lock);
 		err = vars_file_put(writer->file, writer->writing);
@@ -54,7 +56,6 @@ static void writer_main(void *ctx)
 			       writer->file->file.name, strerror(-err));
 		told |= err != 0;
 		mutex_lock(&writer->lock);
-		writer->earliest_ns = clock_now_ns() + writer->pause_ns;
 	}
 	mutex_unlock(&writer->lock);
 }

@@ -328,10 +328,15 @@ TEST(a_launcher_that_starts_nothing_ends_with_us)
 
 TEST(a_peer_that_breaks_the_stream_is_ended)
 {
+	u8 frame[64] = "go";
+
+	/* Not before it is told to: or the start sees it, and fails. */
 	begin("PATH=/bin:/usr/bin\n" ANSWER_ONCE
+	      "head -c 1 <&3 >/dev/null\n"
 	      "printf '\\377\\377\\377\\377' >&3\nexec sleep 1000\n",
 	      "user");
 	start();
+	check(netdev_send(t.netdev, &(struct iovec){frame, sizeof(frame)}, 1));
 	wait_for_link(false);
 	end();
 }

@@ -331,8 +331,7 @@ TEST(a_peer_that_breaks_the_stream_is_ended)
 	u8 frame[64] = "go";
 
 	/* Not before it is told to: or the start sees it, and fails. */
-	begin("PATH=/bin:/usr/bin\n" ANSWER_ONCE
-	      "head -c 1 <&3 >/dev/null\n"
+	begin("PATH=/bin:/usr/bin\n" ANSWER_ONCE "head -c 1 <&3 >/dev/null\n"
 	      "printf '\\377\\377\\377\\377' >&3\nexec sleep 1000\n",
 	      "user");
 	start();

@@ -10,51 +10,14 @@
 
 #include "base/fd.h"
 #include "base/test.h"
-#include "vmm/kick.h"
-#include "vmm/machine/fake_engine.h"
+#include "vmm/machine/fake_machine.h"
+
+static struct fake_machine m;
 
 static struct {
-	struct fake_engine engine;
-	struct loop *loop;
-	struct machine *machine;
-	struct boot boot;
 	struct gdbstub *stub;
 	char dir[32], path[64], where[80];
 } t;
-
-static u8 kernel[4096];
-
-static void on_ended(void *ctx, int status)
-{
-	(void)ctx;
-	(void)status;
-}
-
-static void make_machine(void)
-{
-	const u32 header[] = {0x1badb002, 0x10003,  -(0x1badb002 + 0x10003),
-			      0x100000,	  0x100000, 0,
-			      0,	  0x100020};
-	struct machine_config config = {
-		.engine = &t.engine.engine,
-		.memory_bytes = 16 * MiB,
-		.cpu_count = 1,
-		.cpu_model = "host",
-		.boot = &t.boot,
-		.ended = on_ended,
-	};
-	struct fault fault = {};
-
-	memcpy(kernel, header, sizeof(header));
-	kick_setup();
-	fake_engine_init(&t.engine);
-	check_eq(loop_create(&t.loop), 0);
-	config.loop = t.loop;
-	check_eq(boot_from_memory(&t.boot, kernel, sizeof(kernel), NULL, 0, "",
-				  &fault),
-		 0);
-	check_eq(machine_create(&config, &t.machine, &fault), 0);
-}
 
 static void begin(void)
 {
@@ -64,10 +27,11 @@ static void begin(void)
 	check(mkdtemp(t.dir));
 	snprintf(t.path, sizeof(t.path), "%s/socket", t.dir);
 	snprintf(t.where, sizeof(t.where), "unix:%s", t.path);
-	make_machine();
-	machine_cont(t.machine);
+	fake_machine_init(&m);
+	fake_machine_create(&m);
+	machine_cont(m.machine);
 	check_eq(gdbstub_create(t.where, &t.stub, &fault), 0);
-	check_eq(gdbstub_attach(t.stub, t.machine, &fault), 0);
+	check_eq(gdbstub_attach(t.stub, m.machine, &fault), 0);
 }
 
 static void end(void)
@@ -75,8 +39,7 @@ static void end(void)
 	gdbstub_free(t.stub);
 	check_eq(access(t.path, F_OK), -1);
 	check_eq(rmdir(t.dir), 0);
-	machine_free(t.machine);
-	loop_free(t.loop);
+	fake_machine_release(&m);
 }
 
 static int connect_to(const char *path)
@@ -94,7 +57,7 @@ static int connect_to(const char *path)
 static void settle(void)
 {
 	for (u32 i = 0; i < 50; i++)
-		check_eq(loop_run_once(t.loop, 0), 0);
+		check_eq(loop_run_once(m.loop, 0), 0);
 }
 
 static bool is_closed(int fd)
@@ -112,14 +75,14 @@ TEST(a_client_is_heard_and_answered)
 	begin();
 	fd = connect_to(t.path);
 	settle();
-	check_eq(machine_status(t.machine), MACHINE_STOPPED);
+	check_eq(machine_status(m.machine), MACHINE_STOPPED);
 	check_eq(write_full(fd, "$qC#b4", 6), 0);
 	settle();
 	check(recv(fd, answer, sizeof(answer) - 1, 0) > 0);
 	check_str_eq(answer, "+$QC1#c5");
 	close(fd);
 	settle();
-	check_eq(machine_status(t.machine), MACHINE_RUNS);
+	check_eq(machine_status(m.machine), MACHINE_RUNS);
 	end();
 }
 
@@ -139,7 +102,7 @@ TEST(a_second_client_is_closed_and_a_later_one_is_not)
 	second = connect_to(t.path);
 	settle();
 	check(!is_closed(second));
-	check_eq(machine_status(t.machine), MACHINE_STOPPED);
+	check_eq(machine_status(m.machine), MACHINE_STOPPED);
 	close(second);
 	end();
 }
@@ -156,7 +119,7 @@ TEST(a_detach_closes_after_its_answer)
 	check_eq(recv(fd, answer, sizeof(answer) - 1, 0), 7);
 	check_str_eq(answer, "+$OK#9a");
 	check(is_closed(fd));
-	check_eq(machine_status(t.machine), MACHINE_RUNS);
+	check_eq(machine_status(m.machine), MACHINE_RUNS);
 	close(fd);
 	end();
 }
@@ -172,7 +135,7 @@ TEST(a_client_that_talks_nonsense_is_dropped_and_the_machine_goes_on)
 	check_eq(write_full(fd, nonsense, sizeof(nonsense)), 0);
 	settle();
 	check(is_closed(fd));
-	check_eq(machine_status(t.machine), MACHINE_RUNS);
+	check_eq(machine_status(m.machine), MACHINE_RUNS);
 	close(fd);
 	end();
 }
@@ -193,7 +156,7 @@ TEST(a_client_that_does_not_read_is_not_read_either)
 	check(errno == EAGAIN || errno == EPIPE);
 	close(fd);
 	settle();
-	check_eq(machine_status(t.machine), MACHINE_RUNS);
+	check_eq(machine_status(m.machine), MACHINE_RUNS);
 	end();
 }
 

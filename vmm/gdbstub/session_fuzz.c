@@ -10,17 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vmm/kick.h"
-#include "vmm/machine/fake_engine.h"
+#include "vmm/machine/fake_machine.h"
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
-
-struct bench {
-	struct fake_engine engine;
-	struct loop *loop;
-	struct boot boot;
-	struct gdb_session session;
-};
 
 static void require(bool holds)
 {
@@ -28,42 +20,9 @@ static void require(bool holds)
 		abort();
 }
 
-static void on_ended(void *ctx, int status)
-{
-	(void)ctx;
-	(void)status;
-}
-
 static void on_wake(struct gdb_session *session)
 {
 	(void)session;
-}
-
-static struct machine *create(struct bench *b)
-{
-	static const u32 header[1024] = {
-		0x1badb002, 0x10003,  -(0x1badb002 + 0x10003),
-		0x100000,   0x100000, 0,
-		0,	    0x100020};
-	struct machine_config config = {
-		.engine = &b->engine.engine,
-		.memory_bytes = GUEST_MEM_SIZE_MIN,
-		.cpu_count = 3,
-		.cpu_model = "host",
-		.boot = &b->boot,
-		.ended = on_ended,
-	};
-	struct machine *machine = NULL;
-	struct fault fault = {};
-
-	kick_setup();
-	fake_engine_init(&b->engine);
-	require(!loop_create(&b->loop));
-	config.loop = b->loop;
-	require(!boot_from_memory(&b->boot, header, sizeof(header), NULL, 0, "",
-				  &fault));
-	require(!machine_create(&config, &machine, &fault));
-	return machine;
 }
 
 static void packet(struct gdb_session *s, const u8 *data, size_t size)
@@ -97,21 +56,21 @@ static void lines(struct gdb_session *s, const u8 *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
-	struct bench *b = calloc(1, sizeof(*b));
-	struct machine *machine;
+	static struct fake_machine fake;
+	static struct gdb_session session;
 
-	require(b);
-	machine = create(b);
-	b->session.wakes = on_wake;
-	require(!gdb_session_begin(&b->session, machine));
+	fake_machine_init(&fake);
+	fake.config.memory_bytes = GUEST_MEM_SIZE_MIN;
+	fake.config.cpu_count = 3;
+	fake_machine_create(&fake);
+	session.wakes = on_wake;
+	require(!gdb_session_begin(&session, fake.machine));
 	if (size && data[0] == 'p')
-		lines(&b->session, data + 1, size - 1);
+		lines(&session, data + 1, size - 1);
 	else
-		gdb_session_receive(&b->session, data, size);
-	require(b->session.out.size <= GDB_OUT_BYTES_MAX);
-	gdb_session_end(&b->session);
-	machine_free(machine);
-	loop_free(b->loop);
-	free(b);
+		gdb_session_receive(&session, data, size);
+	require(session.out.size <= GDB_OUT_BYTES_MAX);
+	gdb_session_end(&session);
+	fake_machine_release(&fake);
 	return 0;
 }

@@ -5,28 +5,15 @@
 #include "base/clock.h"
 #include "base/test.h"
 #include "vmm/gdbstub/registers.h"
-#include "vmm/kick.h"
-#include "vmm/machine/fake_engine.h"
+#include "vmm/machine/fake_machine.h"
+
+static struct fake_machine m;
 
 static struct {
-	struct fake_engine engine;
-	struct loop *loop;
-	struct machine *machine;
-	struct boot boot;
 	struct gdb_session session;
 	u32 wakes;
-	bool ended;
 	char reply[2 * GDB_PACKET_BYTES_MAX];
 } t;
-
-static u8 kernel[4096];
-
-static void on_ended(void *ctx, int status)
-{
-	(void)ctx;
-	(void)status;
-	t.ended = true;
-}
 
 static void on_wake(struct gdb_session *session)
 {
@@ -34,52 +21,26 @@ static void on_wake(struct gdb_session *session)
 	t.wakes++;
 }
 
-static void create(u32 cpu_count)
-{
-	const u32 header[] = {0x1badb002, 0x10003,  -(0x1badb002 + 0x10003),
-			      0x100000,	  0x100000, 0,
-			      0,	  0x100020};
-	struct machine_config config = {
-		.engine = &t.engine.engine,
-		.memory_bytes = 16 * MiB,
-		.cpu_count = cpu_count,
-		.cpu_model = "host",
-		.boot = &t.boot,
-		.ended = on_ended,
-	};
-	struct fault fault = {};
-
-	memcpy(kernel, header, sizeof(header));
-	check_eq(loop_create(&t.loop), 0);
-	config.loop = t.loop;
-	check_eq(boot_from_memory(&t.boot, kernel, sizeof(kernel), NULL, 0, "",
-				  &fault),
-		 0);
-	check_eq(machine_create(&config, &t.machine, &fault), 0);
-	check_eq(machine_start(t.machine, &fault), 0);
-}
-
 /* A machine that has not run, and a client. Exits are added before. */
 static void begin(u32 cpu_count)
 {
-	kick_setup();
-	create(cpu_count);
-	t.ended = false;
+	m.config.cpu_count = cpu_count;
+	fake_machine_create(&m);
+	check_eq(machine_start(m.machine, &m.fault), 0);
 	t.wakes = 0;
 	t.session.wakes = on_wake;
-	check_eq(gdb_session_begin(&t.session, t.machine), 0);
+	check_eq(gdb_session_begin(&t.session, m.machine), 0);
 }
 
 static void prepare(void)
 {
-	fake_engine_init(&t.engine);
+	fake_machine_init(&m);
 }
 
 static void end(void)
 {
 	gdb_session_end(&t.session);
-	machine_free(t.machine);
-	loop_free(t.loop);
+	fake_machine_release(&m);
 }
 
 static void send_bytes(const void *data, size_t size)
@@ -134,14 +95,14 @@ static const char *ask(const char *text)
 static void run_until_told(void)
 {
 	for (u32 i = 0; i < 100000 && !t.wakes; i++)
-		check_eq(loop_run_once(t.loop, NS_PER_MS), 0);
+		check_eq(loop_run_once(m.loop, NS_PER_MS), 0);
 	check_eq(t.wakes, 1);
 	t.wakes = 0;
 }
 
 static void exit_debug(u32 vcpu, u32 vector, u64 pc, u64 dr6)
 {
-	fake_engine_add(&t.engine, vcpu,
+	fake_engine_add(&m.engine, vcpu,
 			(struct fake_exit){.reason = KVM_EXIT_DEBUG,
 					   .detail = vector,
 					   .address = pc,
@@ -152,14 +113,14 @@ static u8 byte_at(gpa_t gpa)
 {
 	u8 byte = 0;
 
-	check(guest_mem_read(machine_mem(t.machine), gpa, &byte, 1));
+	check(guest_mem_read(machine_mem(m.machine), gpa, &byte, 1));
 	return byte;
 }
 
 static void at(u32 vcpu, u64 rip)
 {
-	t.engine.vcpu[vcpu].regs.rip = rip;
-	t.engine.vcpu[vcpu].sregs.cs.l = 1;
+	m.engine.vcpu[vcpu].regs.rip = rip;
+	m.engine.vcpu[vcpu].sregs.cs.l = 1;
 }
 
 /* ---- talking ---- */
@@ -250,7 +211,7 @@ TEST(threads_are_vcpus)
 {
 	prepare();
 	begin(3);
-	t.engine.vcpu[1].mp_state.mp_state = KVM_MP_STATE_HALTED;
+	m.engine.vcpu[1].mp_state.mp_state = KVM_MP_STATE_HALTED;
 	check_str_eq(ask("qfThreadInfo"), "m1,2,3");
 	check_str_eq(ask("qsThreadInfo"), "l");
 	check_str_eq(ask("qThreadExtraInfo,2"), "76435055203120"
@@ -272,9 +233,9 @@ TEST(registers_are_read_and_written)
 	at(0, 0xffffffff81000123);
 	check_str_eq(ask("p10"), "23010081ffffffff");
 	check_str_eq(ask("P10=4500000000000000"), "OK");
-	check_eq(t.engine.vcpu[0].regs.rip, 0x45);
+	check_eq(m.engine.vcpu[0].regs.rip, 0x45);
 	check_str_eq(ask("P28=000102030405060708090a0b0c0d0e0f"), "OK");
-	check_eq(t.engine.vcpu[0].fpu.xmm[0][15], 15);
+	check_eq(m.engine.vcpu[0].fpu.xmm[0][15], 15);
 	check_str_eq(ask("p43"), "E16"); /* one behind the last */
 	check_str_eq(ask("P10=45"), "E16");
 	end();
@@ -289,17 +250,17 @@ TEST(all_registers_written_back_change_nothing)
 
 	prepare();
 	begin(1);
-	memset(&t.engine.vcpu[0].regs, 0x5a, sizeof(regs));
-	memset(&t.engine.vcpu[0].fpu, 0xa5, sizeof(fpu));
-	t.engine.vcpu[0].regs.rflags = 0x246;
-	regs = t.engine.vcpu[0].regs;
-	fpu = t.engine.vcpu[0].fpu;
-	loads = t.engine.vcpu[0].state_load_count;
+	memset(&m.engine.vcpu[0].regs, 0x5a, sizeof(regs));
+	memset(&m.engine.vcpu[0].fpu, 0xa5, sizeof(fpu));
+	m.engine.vcpu[0].regs.rflags = 0x246;
+	regs = m.engine.vcpu[0].regs;
+	fpu = m.engine.vcpu[0].fpu;
+	loads = m.engine.vcpu[0].state_load_count;
 	snprintf(text, sizeof(text), "G%s", ask("g"));
 	check_str_eq(ask(text), "OK");
-	check_mem_eq(&t.engine.vcpu[0].regs, &regs, sizeof(regs));
-	check_mem_eq(&t.engine.vcpu[0].fpu, &fpu, sizeof(fpu));
-	check_eq(t.engine.vcpu[0].state_load_count, loads);
+	check_mem_eq(&m.engine.vcpu[0].regs, &regs, sizeof(regs));
+	check_mem_eq(&m.engine.vcpu[0].fpu, &fpu, sizeof(fpu));
+	check_eq(m.engine.vcpu[0].state_load_count, loads);
 	text[strlen(text) - 1] = 0;
 	check_str_eq(ask(text), "E16");
 	end();
@@ -309,17 +270,17 @@ TEST(a_selector_is_written_in_real_mode_only)
 {
 	prepare();
 	begin(1);
-	t.engine.vcpu[0].sregs.cr0 = 1;
+	m.engine.vcpu[0].sregs.cr0 = 1;
 	check_str_eq(ask("P14=34120000"), "E16");
-	t.engine.vcpu[0].sregs.cr0 = 0;
+	m.engine.vcpu[0].sregs.cr0 = 0;
 	check_str_eq(ask("P14=34120000"), "OK");
-	check_eq(t.engine.vcpu[0].sregs.ds.base, 0x12340);
+	check_eq(m.engine.vcpu[0].sregs.ds.base, 0x12340);
 	end();
 }
 
 TEST(the_x87s_tags_have_two_bits)
 {
-	struct fake_vcpu *v = &t.engine.vcpu[0];
+	struct fake_vcpu *v = &m.engine.vcpu[0];
 
 	prepare();
 	begin(1);
@@ -365,14 +326,14 @@ TEST(an_int3_is_in_memory_only_while_the_guest_runs)
 	check_eq(byte_at(0x9000), 0x55);
 	check_str_eq(ask("vCont;c"), "nothing");
 	check_eq(byte_at(0x9000), 0xcc);
-	check(t.engine.vcpu[0].debug.control & KVM_GUESTDBG_USE_SW_BP);
+	check(m.engine.vcpu[0].debug.control & KVM_GUESTDBG_USE_SW_BP);
 	send_bytes("\x03", 1);
 	check_str_eq(answer(), "T02thread:1;");
 	check_eq(byte_at(0x9000), 0x55);
 	check_str_eq(ask("z0,9000,1"), "OK");
 	check_str_eq(ask("c"), "nothing");
 	check_eq(byte_at(0x9000), 0x55);
-	check_eq(t.engine.vcpu[0].debug.control, 0);
+	check_eq(m.engine.vcpu[0].debug.control, 0);
 	end();
 }
 
@@ -387,7 +348,7 @@ TEST(a_breakpoint_that_is_hit_is_told)
 	check_str_eq(ask("vCont;c"), "nothing");
 	run_until_told();
 	check_str_eq(answer(), "T05thread:2;swbreak:;");
-	check_eq(machine_status(t.machine), MACHINE_DEBUGGED);
+	check_eq(machine_status(m.machine), MACHINE_DEBUGGED);
 	check_str_eq(ask("qC"), "QC2");
 	end();
 }
@@ -401,7 +362,7 @@ TEST(an_int3_of_the_guests_goes_back_to_it)
 	check_str_eq(ask("Z0,9000,1"), "OK");
 	check_str_eq(ask("vCont;c"), "nothing");
 	run_until_told();
-	check_eq(t.engine.vcpu[0].debug_given_back, 1);
+	check_eq(m.engine.vcpu[0].debug_given_back, 1);
 	check_str_eq(answer(), "T05thread:1;");
 	end();
 }
@@ -421,11 +382,11 @@ TEST(a_vcpu_leaves_a_breakpoint_that_was_told_by_a_step_of_its_own)
 	check_str_eq(answer(), "T05thread:1;");
 	tell("vCont;c");
 	check_eq(byte_at(0x9000), 0x55);
-	check_eq(t.engine.vcpu[0].debug.control,
+	check_eq(m.engine.vcpu[0].debug.control,
 		 KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP);
 	run_until_told();
 	check_str_eq(answer(), "T05thread:1;");
-	check_eq(t.engine.vcpu[0].debug.control,
+	check_eq(m.engine.vcpu[0].debug.control,
 		 KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_SW_BP);
 	end();
 }
@@ -437,13 +398,13 @@ TEST(a_step_holds_all_other_vcpus)
 	prepare();
 	exit_debug(1, 1, 0x9001, 0x4000);
 	begin(3);
-	runs = t.engine.vcpu[0].run_count;
+	runs = m.engine.vcpu[0].run_count;
 	check_str_eq(ask("vCont;s:2"), "nothing");
-	check(t.engine.vcpu[1].debug.control & KVM_GUESTDBG_SINGLESTEP);
+	check(m.engine.vcpu[1].debug.control & KVM_GUESTDBG_SINGLESTEP);
 	run_until_told();
 	check_str_eq(answer(), "T05thread:2;");
-	check_eq(t.engine.vcpu[0].run_count, runs);
-	check_eq(t.engine.vcpu[0].debug.control, 0);
+	check_eq(m.engine.vcpu[0].run_count, runs);
+	check_eq(m.engine.vcpu[0].debug.control, 0);
 	end();
 }
 
@@ -456,8 +417,8 @@ TEST(watchpoints_are_debug_registers)
 	check_str_eq(ask("Z2,9008,8"), "OK");
 	check_str_eq(ask("Z4,9004,4"), "OK");
 	check_str_eq(ask("vCont;c"), "nothing");
-	check_eq(t.engine.vcpu[0].debug.arch.debugreg[1], 0x9008);
-	check_eq(t.engine.vcpu[0].debug.arch.debugreg[7],
+	check_eq(m.engine.vcpu[0].debug.arch.debugreg[1], 0x9008);
+	check_eq(m.engine.vcpu[0].debug.arch.debugreg[7],
 		 0x400 | 0x2a | 0x9ull << 20 | 0xfull << 24);
 	run_until_told();
 	check_str_eq(answer(), "T05thread:1;watch:9008;");
@@ -494,14 +455,14 @@ TEST(attaching_stops_a_machine_and_detaching_lets_it_go)
 	check_str_eq(ask("D"), "OK");
 	check(t.session.over);
 	gdb_session_end(&t.session);
-	check_eq(machine_status(t.machine), MACHINE_RUNS);
+	check_eq(machine_status(m.machine), MACHINE_RUNS);
 	check_eq(byte_at(0x9000), 0x55);
-	check_eq(gdb_session_begin(&t.session, t.machine), 0);
-	check_eq(machine_status(t.machine), MACHINE_STOPPED);
+	check_eq(gdb_session_begin(&t.session, m.machine), 0);
+	check_eq(machine_status(m.machine), MACHINE_STOPPED);
 	/* A client that is lost leaves it as it was. */
 	gdb_session_end(&t.session);
-	check_eq(machine_status(t.machine), MACHINE_RUNS);
-	check_eq(gdb_session_begin(&t.session, t.machine), 0);
+	check_eq(machine_status(m.machine), MACHINE_RUNS);
+	check_eq(gdb_session_begin(&t.session, m.machine), 0);
 	end();
 }
 
@@ -510,8 +471,8 @@ TEST(a_lost_client_does_not_start_what_was_paused)
 	prepare();
 	begin(1);
 	gdb_session_end(&t.session);
-	check_eq(machine_status(t.machine), MACHINE_PRELAUNCH);
-	check_eq(gdb_session_begin(&t.session, t.machine), 0);
+	check_eq(machine_status(m.machine), MACHINE_PRELAUNCH);
+	check_eq(gdb_session_begin(&t.session, m.machine), 0);
 	end();
 }
 
@@ -519,10 +480,10 @@ TEST(a_monitor_does_not_let_go_what_the_debugger_holds)
 {
 	prepare();
 	begin(1);
-	machine_cont(t.machine);
-	check_eq(machine_status(t.machine), MACHINE_STOPPED);
+	machine_cont(m.machine);
+	check_eq(machine_status(m.machine), MACHINE_STOPPED);
 	check_str_eq(ask("vCont;c"), "nothing");
-	machine_stop(t.machine);
+	machine_stop(m.machine);
 	check_str_eq(answer(), "T02thread:1;");
 	end();
 }
@@ -542,7 +503,7 @@ TEST(the_machines_end_is_told)
 	prepare();
 	begin(1);
 	check_str_eq(ask("vCont;c"), "nothing");
-	machine_end(t.machine, CAUSE_SIGNAL);
+	machine_end(m.machine, CAUSE_SIGNAL);
 	check_str_eq(answer(), "W00");
 	check(t.session.over);
 	end();
@@ -553,8 +514,8 @@ TEST(a_kill_ends_the_machine)
 	prepare();
 	begin(1);
 	check_str_eq(ask("vKill;1"), "OK");
-	check(t.ended);
-	check_eq(machine_status(t.machine), MACHINE_ENDED);
+	check(m.ended);
+	check_eq(machine_status(m.machine), MACHINE_ENDED);
 	end();
 }
 
@@ -565,6 +526,6 @@ TEST(a_vcont_of_nothing_is_refused)
 	check_str_eq(ask("vCont"), "E16");
 	check_str_eq(ask("vCont;x"), "E16");
 	check_str_eq(ask("vCont;c:9"), "E16");
-	check_eq(machine_status(t.machine), MACHINE_PRELAUNCH);
+	check_eq(machine_status(m.machine), MACHINE_PRELAUNCH);
 	end();
 }

@@ -2,60 +2,36 @@
 #include "vmm/machine/flash.h"
 
 #include "base/test.h"
-#include "vmm/kick.h"
-#include "vmm/machine/fake_engine.h"
-#include "vmm/machine/machine.h"
+#include "vmm/machine/fake_machine.h"
 
 #define CODE_BYTES  (64 * KiB)
 #define STORE_BYTES (8 * KiB)
 #define STORE_GPA   (4 * GiB - CODE_BYTES - STORE_BYTES)
 
-static struct {
-	struct fake_engine engine;
-	struct loop *loop;
-	struct machine *machine;
-	struct machine_config config;
-	struct bios bios;
-	struct uefi uefi;
-	struct fault fault;
-} t;
+static struct fake_machine t;
+static struct bios bios;
+static struct uefi uefi;
 
 static _Alignas(4096) u8 code[CODE_BYTES];
 static _Alignas(4096) u8 store[STORE_BYTES];
 
-static void on_ended(void *ctx, int status)
-{
-	(void)ctx;
-	(void)status;
-	loop_stop(t.loop);
-}
-
 static void begin(void)
 {
-	memset(&t, 0, sizeof(t));
 	memset(store, 0xff, sizeof(store));
-	kick_setup();
-	fake_engine_init(&t.engine);
-	check_eq(loop_create(&t.loop), 0);
-	t.uefi = (struct uefi){.code = code,
-			       .code_bytes = CODE_BYTES,
-			       .store = store,
-			       .store_bytes = STORE_BYTES};
-	t.config = (struct machine_config){.engine = &t.engine.engine,
-					   .loop = t.loop,
-					   .memory_bytes = 16 * MiB,
-					   .cpu_count = 1,
-					   .cpu_model = "host",
-					   .kind = BOARD_Q35,
-					   .bios = &t.bios,
-					   .uefi = &t.uefi,
-					   .ended = on_ended};
+	uefi = (struct uefi){.code = code,
+			     .code_bytes = CODE_BYTES,
+			     .store = store,
+			     .store_bytes = STORE_BYTES};
+	fake_machine_init(&t);
+	t.config.kind = BOARD_Q35;
+	t.config.boot = NULL;
+	t.config.bios = &bios;
+	t.config.uefi = &uefi;
 }
 
 static void end(void)
 {
-	machine_free(t.machine);
-	loop_free(t.loop);
+	fake_machine_release(&t);
 }
 
 static void put(u64 gpa, u8 value)

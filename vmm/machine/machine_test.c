@@ -9,60 +9,17 @@
 #include "base/test.h"
 #include "vmm/char/fake_chardev.h"
 #include "vmm/kick.h"
-#include "vmm/machine/fake_engine.h"
+#include "vmm/machine/fake_machine.h"
 
-static struct {
-	struct fake_engine engine;
-	struct fake_chardev serial;
-	struct loop *loop;
-	struct machine *machine;
-	struct boot boot;
-	struct machine_config config;
-	struct fault fault;
-	bool ended;
-	int status;
-} t;
-
-/* A kernel of one instruction. */
-static u8 kernel[4096];
-
-static void on_ended(void *ctx, int status)
-{
-	(void)ctx;
-	check(!t.ended);
-	t.ended = true;
-	t.status = status;
-	loop_stop(t.loop);
-}
+static struct fake_machine t;
+static struct fake_chardev serial;
 
 static void begin(void)
 {
-	const u32 header[] = {0x1badb002, 0x10003,  -(0x1badb002 + 0x10003),
-			      0x100000,	  0x100000, 0,
-			      0,	  0x100020};
-
-	memcpy(kernel, header, sizeof(header));
-	kick_setup();
-	fake_engine_init(&t.engine);
-	fake_chardev_init(&t.serial);
-	check_eq(loop_create(&t.loop), 0);
-	check_eq(boot_from_memory(&t.boot, kernel, sizeof(kernel), NULL, 0,
-				  "cmdline", &t.fault),
-		 0);
-	t.ended = false;
-	t.status = -1;
-	t.machine = NULL;
-	t.config = (struct machine_config){
-		.engine = &t.engine.engine,
-		.loop = t.loop,
-		.memory_bytes = 16 * MiB,
-		.cpu_count = 1,
-		.cpu_model = "host",
-		.boot = &t.boot,
-		.serial = &t.serial.chardev,
-		.test_exit = true,
-		.ended = on_ended,
-	};
+	fake_machine_init(&t);
+	fake_chardev_init(&serial);
+	t.config.serial = &serial.chardev;
+	t.config.test_exit = true;
 }
 
 static void exit_add(u32 index, struct fake_exit exit)
@@ -101,9 +58,10 @@ static int run(void)
 static void end(void)
 {
 	machine_free(t.machine);
+	t.machine = NULL;
 	check(!t.engine.vm_created);
 	check_eq(t.engine.live_vcpus, 0);
-	loop_free(t.loop);
+	fake_machine_release(&t);
 }
 
 TEST(a_power_off_ends_with_status_0)
@@ -146,8 +104,8 @@ TEST(ports_are_read_and_written)
 	nobody = in(0xcfc, 4);
 	out(0x604, 2, 0x3400);
 	check_eq(run(), 0);
-	check_eq(t.serial.out_size, 5);
-	check_mem_eq(t.serial.out, "kkeel", 5);
+	check_eq(serial.out_size, 5);
+	check_mem_eq(serial.out, "kkeel", 5);
 	check_eq(status->read & 0xff, 0x60);
 	check_eq(nobody->read & 0xffffffff, 0xffffffff);
 	end();
@@ -233,7 +191,7 @@ TEST(a_reset_starts_all_over)
 	out(0x3f8, 1, 'z'); /* after it: data, not a divisor */
 	out(0x604, 2, 0x3400);
 	check_eq(run(), 0);
-	check_mem_eq(t.serial.out, "z", 1);
+	check_mem_eq(serial.out, "z", 1);
 	check_eq(t.engine.vcpu[0].regs.rip, 0x100020);
 	/* Once to the boot entry, then power-on state and entry again. */
 	check_eq(t.engine.vcpu[0].state_load_count, 3);
@@ -248,7 +206,7 @@ TEST(with_no_reboot_a_reset_ends)
 	out(0x64, 1, 0xfe);
 	out(0x3f8, 1, 'z');
 	check_eq(run(), 0);
-	check_eq(t.serial.out_size, 0);
+	check_eq(serial.out_size, 0);
 	end();
 }
 
@@ -259,7 +217,7 @@ TEST(after_a_power_request_the_vcpu_executes_nothing_more)
 	out(0x3f8, 1, 'x');
 	out(0xf4, 1, 1);
 	check_eq(run(), 0);
-	check_eq(t.serial.out_size, 0);
+	check_eq(serial.out_size, 0);
 	end();
 }
 
@@ -283,7 +241,7 @@ static const char *failing(struct fake_exit exit)
 	check(n > 0);
 	text[n] = 0;
 	check_eq(t.status, 1);
-	check_eq(t.serial.drain_count, 1);
+	check_eq(serial.drain_count, 1);
 	end();
 	return text;
 }
@@ -512,7 +470,7 @@ TEST(too_many_cpus_for_the_engine_are_refused_in_a_sentence)
 	t.config.cpu_count = 9;
 	check_eq(machine_create(&t.config, &t.machine, &t.fault), -EINVAL);
 	check(strstr(t.fault.text[0], "1 to 8 CPUs"));
-	loop_free(t.loop);
+	fake_machine_release(&t);
 }
 
 TEST(an_engine_that_fails_at_any_call_leaves_nothing_behind)

@@ -1,62 +1,58 @@
 /* SPDX-License-Identifier: MIT */
 /* What a client sends, in the pieces in which it comes. */
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "vmm/kick.h"
-#include "vmm/machine/fake_engine.h"
-#include "vmm/monitor/monitor_internal.h"
+#include "vmm/machine/fake_machine.h"
+#include "vmm/monitor/monitor.h"
 
-static void on_ended(void *ctx, int status)
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
+
+static struct fake_machine fake;
+static char path[64];
+
+static void turn(u32 rounds)
 {
-	(void)ctx, (void)status;
+	while (rounds--)
+		if (loop_run_once(fake.loop, 0))
+			__builtin_trap();
 }
 
-static struct {
-	struct fake_engine engine;
-	struct boot boot;
-	u8 kernel[4096];
-	struct loop *loop;
-	struct monitor monitor;
-} f;
-
-static void prepare(void)
+static struct monitor *begin(void)
 {
-	const u32 header[] = {0x1badb002, 0x10003,  -(0x1badb002 + 0x10003),
-			      0x100000,	  0x100000, 0,
-			      0,	  0x100020};
-	struct fault fault = {};
+	const struct monitor_config config = {
+		.loop = NULL, .path = path, .package = "keel", .jailed = true};
+	struct monitor_config ours = config;
+	struct monitor *monitor;
 
-	memcpy(f.kernel, header, sizeof(header));
-	kick_setup();
-	if (loop_create(&f.loop) ||
-	    boot_from_memory(&f.boot, f.kernel, sizeof(f.kernel), NULL, 0, "",
-			     &fault))
+	(void)snprintf(path, sizeof(path), "/tmp/monitor-fuzz-%d", getpid());
+	fake_machine_init(&fake);
+	fake.config.memory_bytes = GUEST_MEM_SIZE_MIN;
+	fake.config.cpu_count = 2;
+	fake_machine_create(&fake);
+	ours.loop = fake.loop;
+	if (monitor_create(&ours, &monitor, &fake.fault) ||
+	    monitor_start(monitor, fake.machine))
 		__builtin_trap();
+	return monitor;
 }
 
-static struct machine *new_machine(void)
+static int connect_client(void)
 {
-	struct machine *machine;
-	struct fault fault = {};
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	fake_engine_init(&f.engine);
-	if (machine_create(
-		    &(struct machine_config){
-			    .engine = &f.engine.engine,
-			    .loop = f.loop,
-			    .memory_bytes = 16 * MiB,
-			    .cpu_count = 2,
-			    .cpu_model = "host",
-			    .boot = &f.boot,
-			    .ended = on_ended,
-		    },
-		    &machine, &fault))
+	memcpy(address.sun_path, path, sizeof(path));
+	if (fd < 0 ||
+	    connect(fd, (const struct sockaddr *)&address, sizeof(address)))
 		__builtin_trap();
-	return machine;
+	turn(1);
+	return fd;
 }
 
 /* A first byte says how long the next piece is; answers are thrown away. */
@@ -71,44 +67,27 @@ static void talk(int fd, const u8 *data, size_t size)
 			return;
 		data += 1 + piece;
 		size -= 1 + piece;
-		if (loop_run_once(f.loop, 0))
-			__builtin_trap();
+		turn(1);
 		while (recv(fd, answer, sizeof(answer), MSG_DONTWAIT) > 0)
 			continue;
 	}
-	for (u32 i = 0; i < 4; i++)
-		if (loop_run_once(f.loop, 0))
-			__builtin_trap();
 }
 
-int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	static const char hello[] = "{'execute':'qmp_capabilities'}";
-	struct session *session;
-	int pair[2];
+	struct monitor *monitor = begin();
+	int fd = connect_client();
 
-	if (!f.loop)
-		prepare();
-	f.monitor = (struct monitor){
-		.machine = new_machine(),
-		.listen_fd = -1,
-		.session_count = 1,
-		.config = {.loop = f.loop, .package = "keel", .jailed = true}};
-	list_init(&f.monitor.sessions);
-	for (u32 i = 0; i < MONITOR_FD_MAX; i++)
-		f.monitor.fd[i].fd = -1;
-	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) ||
-	    session_create(&f.monitor, f.loop, pair[0], &session))
-		__builtin_trap();
-	list_add_tail(&f.monitor.sessions, &session->link);
 	/* What is not negotiated gets no further: nine in ten are. */
-	if (size && data[0] % 10 && send(pair[1], hello, strlen(hello), 0) < 0)
+	if (size && data[0] % 10 && send(fd, hello, strlen(hello), 0) < 0)
 		__builtin_trap();
-	talk(pair[1], data, size);
-	close(pair[1]);
-	if (!list_empty(&f.monitor.sessions))
-		session_free(session);
-	machine_free(f.monitor.machine);
+	talk(fd, data, size);
+	turn(3);
+	(void)close(fd);
+	turn(3);
+	monitor_free(monitor);
+	fake_machine_release(&fake);
+	(void)unlink(path);
 	return 0;
 }

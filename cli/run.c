@@ -554,7 +554,6 @@ static int make_monitor(struct run *run, struct fault *fault)
 		.loop = run->loop,
 		.path = run->options.qmp ? monitor_path(&run->options) : NULL,
 		.package = "keel-" KEEL_VERSION,
-		.jailed = run->options.jail == JAIL_ON,
 		.chardev = run->monitor_chardev,
 		.chardev_count = list_chardevs(run),
 	};
@@ -722,8 +721,10 @@ static int close_jail(struct run *run, struct fault *fault)
 	if (!err && *jail_missing(run->jail))
 		fprintf(stderr, "keel: the jail is without: %s\n",
 			jail_missing(run->jail));
-	if (!err && run->options.jail != JAIL_OFF)
+	if (!err && run->options.jail != JAIL_OFF) {
 		gdbstub_jailed(run->gdbstub);
+		monitor_jailed(run->monitor);
+	}
 	return err;
 }
 

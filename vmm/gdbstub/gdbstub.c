@@ -12,31 +12,29 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/listen.h"
+#include "base/listener.h"
 #include "base/str.h"
 #include "vmm/gdbstub/session.h"
 
 struct gdbstub {
 	struct loop *loop;	 /* borrowed; NULL before it is attached */
 	struct machine *machine; /* borrowed, too */
-	int listen_fd, fd;	 /* owned; -1: there is none */
-	struct loop_watch listen_watch, watch;
+	struct listener listener;
+	int fd; /* owned; -1: there is no client */
+	struct loop_watch watch;
 	struct loop_timer stall_timer;
 	struct gdb_session session; /* while there is an fd */
 	char target[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
-	bool has_file; /* `target` is one, of ours, and can be reached */
 };
 
 /* ---- listening ---- */
 
 static int on_unix(struct gdbstub *stub, const char *path)
 {
-	int err = listen_unix(path, &stub->listen_fd);
+	int err = listener_open_unix(&stub->listener, path);
 
-	if (err)
-		return err;
-	stub->has_file = true;
-	return str_copy(str_of(path), stub->target, sizeof(stub->target));
+	return err ? err
+		   : str_copy(str_of(path), stub->target, sizeof(stub->target));
 }
 
 static int parse_tcp(const char *text, struct sockaddr_in *ret)
@@ -69,17 +67,17 @@ static int on_tcp(struct gdbstub *stub, const char *text)
 		return err;
 	snprintf(stub->target, sizeof(stub->target), "%s:%u",
 		 inet_ntoa(address.sin_addr), ntohs(address.sin_port));
-	stub->listen_fd =
+	stub->listener.fd =
 		socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (stub->listen_fd < 0)
+	if (stub->listener.fd < 0)
 		return trace_err(-errno);
-	if (setsockopt(stub->listen_fd, SOL_SOCKET, SO_REUSEADDR, &on,
+	if (setsockopt(stub->listener.fd, SOL_SOCKET, SO_REUSEADDR, &on,
 		       sizeof(on)) ||
-	    setsockopt(stub->listen_fd, IPPROTO_TCP, TCP_NODELAY, &on,
+	    setsockopt(stub->listener.fd, IPPROTO_TCP, TCP_NODELAY, &on,
 		       sizeof(on)) ||
-	    bind(stub->listen_fd, (const struct sockaddr *)&address,
+	    bind(stub->listener.fd, (const struct sockaddr *)&address,
 		 sizeof(address)) ||
-	    listen(stub->listen_fd, 1))
+	    listen(stub->listener.fd, 1))
 		return trace_err(-errno);
 	return 0;
 }
@@ -117,7 +115,8 @@ int gdbstub_create(const char *where, struct gdbstub **ret, struct fault *fault)
 	if (!stub)
 		return fault_set(fault, FAULT_NO_MEMORY, trace_err(-ENOMEM),
 				 "--gdb: no memory");
-	stub->listen_fd = stub->fd = -1;
+	listener_init(&stub->listener);
+	stub->fd = -1;
 	err = listen_on(stub, where);
 	if (err) {
 		cannot_listen(where, err, fault);
@@ -229,16 +228,10 @@ static int take_client(struct gdbstub *stub, int fd)
 	return err;
 }
 
-/* needs: io: accept4 */
-static void on_connection(struct loop_watch *watch, u32 events)
+static void on_connection(struct listener *listener, int fd)
 {
-	struct gdbstub *stub = watch->ctx;
-	int fd = accept4(stub->listen_fd, NULL, NULL,
-			 SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct gdbstub *stub = container_of(listener, struct gdbstub, listener);
 
-	(void)events;
-	if (fd < 0)
-		return;
 	if (stub->fd >= 0 || machine_status(stub->machine) == MACHINE_ENDED ||
 	    take_client(stub, fd))
 		fd_close(&fd);
@@ -256,11 +249,8 @@ int gdbstub_attach(struct gdbstub *stub, struct machine *machine,
 
 	stub->machine = machine;
 	loop_timer_init(&stub->stall_timer, stalled, stub);
-	stub->listen_watch = (struct loop_watch){.fd = stub->listen_fd,
-						 .events = EPOLLIN,
-						 .fn = on_connection,
-						 .ctx = stub};
-	err = loop_watch_add(loop, &stub->listen_watch);
+	stub->listener.client = on_connection;
+	err = listener_start(&stub->listener, loop);
 	if (err)
 		return fault_set(fault, FAULT_INTERNAL, err,
 				 "--gdb: cannot watch the socket");
@@ -271,7 +261,7 @@ int gdbstub_attach(struct gdbstub *stub, struct machine *machine,
 void gdbstub_jailed(struct gdbstub *stub)
 {
 	if (stub)
-		stub->has_file = false;
+		listener_keep_file(&stub->listener);
 }
 
 const char *gdbstub_target(const struct gdbstub *stub)
@@ -288,10 +278,6 @@ void gdbstub_free(struct gdbstub *stub)
 		(void)flush(stub); /* a last word, if it fits */
 		drop(stub);
 	}
-	if (stub->loop)
-		loop_watch_del(stub->loop, &stub->listen_watch);
-	fd_close(&stub->listen_fd);
-	if (stub->has_file)
-		(void)unlink(stub->target); /* or it stays, and is replaced */
+	listener_release(&stub->listener);
 	free(stub);
 }

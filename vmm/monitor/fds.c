@@ -180,7 +180,7 @@ int qmp_open_output(struct qmp_call *call, const char *name)
 
 	if (!strncmp(name, FDSET_PREFIX, strlen(FDSET_PREFIX)))
 		return output_of_set(call, name + strlen(FDSET_PREFIX));
-	if (call->monitor->config.jailed) {
+	if (call->monitor->jailed) {
 		qmp_fail(call,
 			 "the jail opens no file: hand one over by add-fd and "
 			 "name it " FDSET_PREFIX "N");

@@ -7,11 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 
 #include "base/fd.h"
-#include "base/listen.h"
 #include "base/log.h"
 #include "vmm/monitor/monitor_internal.h"
 
@@ -185,43 +183,25 @@ void monitor_message(struct session *s, struct json_object *message)
 
 /* ---- clients ---- */
 
-static void watch_listener(struct monitor *m)
-{
-	bool wanted = m->machine && m->session_count < MONITOR_CLIENT_MAX;
-
-	if (wanted == m->listening)
-		return;
-	if (!wanted)
-		loop_watch_del(m->config.loop, &m->listen_watch);
-	else if (loop_watch_add(m->config.loop, &m->listen_watch))
-		return; /* no memory: whoever leaves next tries again */
-	m->listening = wanted;
-}
-
 void monitor_forget(struct session *s)
 {
 	struct monitor *m = s->monitor;
 
 	m->session_count--;
 	list_del(&s->link);
-	watch_listener(m);
+	listener_hold(&m->listener, false);
 }
 
-/* needs: io: accept4 */
-static void on_client(struct loop_watch *watch, u32 events)
+static void on_client(struct listener *listener, int fd)
 {
-	struct monitor *m = container_of(watch, struct monitor, listen_watch);
-	int fd = accept4(m->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct monitor *m = container_of(listener, struct monitor, listener);
 	struct session *s;
 
-	(void)events;
-	if (fd < 0)
-		return; /* it went away, or there is no descriptor left */
 	if (session_create(m, m->config.loop, fd, &s))
 		return; /* it was closed: the client sees that */
 	list_add_tail(&m->sessions, &s->link);
 	m->session_count++;
-	watch_listener(m);
+	listener_hold(listener, m->session_count == MONITOR_CLIENT_MAX);
 	session_send(
 		s, value_pairs("QMP", value_pairs("version", monitor_version(m),
 						  "capabilities",
@@ -239,19 +219,18 @@ int monitor_create(const struct monitor_config *config, struct monitor **ret,
 	if (!m)
 		return fault_set(fault, FAULT_NO_MEMORY, -ENOMEM, "--qmp");
 	m->config = *config;
-	m->listen_fd = -1;
+	listener_init(&m->listener);
+	m->listener.client = on_client;
 	list_init(&m->sessions);
 	for (u32 i = 0; i < MONITOR_FD_MAX; i++)
 		m->fd[i].fd = -1;
-	err = listen_unix(config->path, &m->listen_fd);
+	err = listener_open_unix(&m->listener, config->path);
 	if (err) {
 		fault_set(fault, err == -EADDRINUSE ? FAULT_BUSY : FAULT_IO,
 			  err, "--qmp: cannot listen on '%s'", config->path);
 		monitor_free(m);
 		return err;
 	}
-	m->listen_watch = (struct loop_watch){
-		.fd = m->listen_fd, .events = EPOLLIN, .fn = on_client};
 	*ret = m;
 	return 0;
 }
@@ -262,8 +241,15 @@ int monitor_start(struct monitor *m, struct machine *machine)
 	m->machine_watch.tell = on_news;
 	machine_watch_add(machine, &m->machine_watch);
 	m->machine_watched = true;
-	watch_listener(m);
-	return m->listening ? 0 : trace_err(-ENOMEM);
+	return listener_start(&m->listener, m->config.loop);
+}
+
+void monitor_jailed(struct monitor *m)
+{
+	if (!m)
+		return;
+	m->jailed = true;
+	listener_keep_file(&m->listener);
 }
 
 void monitor_free(struct monitor *m)
@@ -272,12 +258,10 @@ void monitor_free(struct monitor *m)
 		return;
 	while (!list_empty(&m->sessions))
 		session_free(list_first(&m->sessions, struct session, link));
-	if (m->listening)
-		loop_watch_del(m->config.loop, &m->listen_watch);
 	if (m->machine_watched)
 		machine_watch_del(&m->machine_watch);
 	for (u32 i = 0; i < MONITOR_FD_MAX; i++)
 		fd_close(&m->fd[i].fd);
-	fd_close(&m->listen_fd);
+	listener_release(&m->listener);
 	free(m);
 }

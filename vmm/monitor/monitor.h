@@ -33,7 +33,6 @@ struct monitor_config {
 	struct loop *loop;   /* borrowed: must outlive the monitor */
 	const char *path;    /* of the socket */
 	const char *package; /* who answers: "keel-0.1.0" */
-	bool jailed;	     /* no file can be opened by its name */
 	const struct monitor_chardev *chardev; /* borrowed, too */
 	u32 chardev_count;
 };
@@ -47,6 +46,9 @@ must_check int monitor_create(const struct monitor_config *config,
 			      struct monitor **ret, struct fault *fault);
 /* From now on it answers. The machine is borrowed until monitor_free. */
 must_check int monitor_start(struct monitor *monitor, struct machine *machine);
+/* No path leads anywhere any more: commands open no file by its name, and that of
+ * the socket stays at the end. Accepts NULL. */
+void monitor_jailed(struct monitor *monitor);
 /* Accepts NULL. What is still to be told is, as far as sockets take it. */
 void monitor_free(struct monitor *monitor);
 

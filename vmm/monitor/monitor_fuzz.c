@@ -25,9 +25,7 @@ static void turn(u32 rounds)
 
 static struct monitor *begin(void)
 {
-	const struct monitor_config config = {
-		.loop = NULL, .path = path, .package = "keel", .jailed = true};
-	struct monitor_config ours = config;
+	struct monitor_config config = {.path = path, .package = "keel"};
 	struct monitor *monitor;
 
 	(void)snprintf(path, sizeof(path), "/tmp/monitor-fuzz-%d", getpid());
@@ -35,10 +33,11 @@ static struct monitor *begin(void)
 	fake.config.memory_bytes = GUEST_MEM_SIZE_MIN;
 	fake.config.cpu_count = 2;
 	fake_machine_create(&fake);
-	ours.loop = fake.loop;
-	if (monitor_create(&ours, &monitor, &fake.fault) ||
+	config.loop = fake.loop;
+	if (monitor_create(&config, &monitor, &fake.fault) ||
 	    monitor_start(monitor, fake.machine))
 		__builtin_trap();
+	monitor_jailed(monitor);
 	return monitor;
 }
 

@@ -4,6 +4,7 @@
 #define VMM_MONITOR_MONITOR_INTERNAL_H
 
 #include "vmm/input/input.h"
+#include "base/listener.h"
 #include "vmm/monitor/monitor.h"
 #include "vmm/monitor/session.h"
 
@@ -22,9 +23,8 @@ struct monitor {
 	struct machine *machine; /* borrowed */
 	struct machine_watch machine_watch;
 	bool machine_watched;
-	int listen_fd; /* owned */
-	struct loop_watch listen_watch;
-	bool listening;
+	struct listener listener;
+	bool jailed;	      /* no file can be opened by its name */
 	struct list sessions; /* of struct session */
 	u32 session_count;
 	struct monitor_fd fd[MONITOR_FD_MAX];

@@ -40,10 +40,8 @@ static void prepare(void)
 	folder_make(&t.folder);
 	(void)snprintf(t.path, sizeof(t.path), "%s",
 		       folder_path(&t.folder, "qmp"));
-	t.config = (struct monitor_config){.loop = m.loop,
-					   .path = t.path,
-					   .package = "keel-test",
-					   .jailed = true};
+	t.config = (struct monitor_config){
+		.loop = m.loop, .path = t.path, .package = "keel-test"};
 }
 
 static void begin_prepared(void)
@@ -663,13 +661,13 @@ static u32 count_fds(void)
 	return count;
 }
 
-static void pass(struct client *client, const char *text, int fd,
-		 const char *words)
+static void pass_all(struct client *client, const char *text, const int *fds,
+		     u32 count)
 {
 	union {
 		struct cmsghdr head;
-		u8 room[CMSG_SPACE(sizeof(int))];
-	} control = {.head = {.cmsg_len = CMSG_LEN(sizeof(int)),
+		u8 room[CMSG_SPACE(16 * sizeof(int))];
+	} control = {.head = {.cmsg_len = CMSG_LEN(count * sizeof(int)),
 			      .cmsg_level = SOL_SOCKET,
 			      .cmsg_type = SCM_RIGHTS}};
 	struct iovec part = {.iov_base = (void *)(uintptr_t)text,
@@ -677,10 +675,17 @@ static void pass(struct client *client, const char *text, int fd,
 	const struct msghdr head = {.msg_iov = &part,
 				    .msg_iovlen = 1,
 				    .msg_control = &control,
-				    .msg_controllen = sizeof(control)};
+				    .msg_controllen =
+					    CMSG_SPACE(count * sizeof(int))};
 
-	memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
+	memcpy(CMSG_DATA(&control.head), fds, count * sizeof(int));
 	check_eq(sendmsg(client->fd, &head, 0), (ssize_t)strlen(text));
+}
+
+static void pass(struct client *client, const char *text, int fd,
+		 const char *words)
+{
+	pass_all(client, text, &fd, 1);
 	expect(client, words);
 }
 
@@ -784,15 +789,15 @@ TEST(output_to_a_path_is_for_who_is_not_jailed)
 	begin();
 	(void)snprintf(path, sizeof(path), "%s", folder_path(&t.folder, "file"));
 	call = call_of();
-	check_eq(qmp_open_output(&call, path), -EPERM);
-	check(strstr(call.error, "add-fd"));
-	t.monitor->config.jailed = false;
-	call = call_of();
 	fd = qmp_open_output(&call, path);
 	check(fd >= 0);
 	check_eq(stat(path, &is), 0);
 	fd_close(&fd);
 	check_eq(qmp_open_output(&call, "/nowhere/at/all"), -ENOENT);
 	check(strstr(call.error, "Could not open"));
+	monitor_jailed(t.monitor);
+	call = call_of();
+	check_eq(qmp_open_output(&call, path), -EPERM);
+	check(strstr(call.error, "add-fd"));
 	end();
 }

@@ -689,6 +689,26 @@ static void pass(struct client *client, const char *text, int fd,
 	expect(client, words);
 }
 
+TEST(of_several_descriptors_at_once_none_is_left_lying)
+{
+	int fds[16];
+	struct client client;
+	u32 before;
+
+	begin();
+	client = negotiate();
+	for (u32 i = 0; i < ARRAY_SIZE(fds); i++)
+		fds[i] = STDOUT_FILENO;
+	before = count_fds();
+	for (u32 count = 2; count <= 16; count++) {
+		pass_all(&client, "{'execute':'query-name'}", fds, count);
+		expect(&client, NULL);
+		check_eq(count_fds(), before);
+	}
+	leave(&client);
+	end();
+}
+
 TEST(descriptors_are_kept_counted_and_closed)
 {
 	struct client client;

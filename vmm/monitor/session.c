@@ -128,22 +128,29 @@ static void parse(struct session *s)
 			parse_some(s);
 }
 
-/* The one descriptor that may come along. */
+/* One descriptor may come along; the room for it has room for more, and whatever
+ * came is open. */
 static void take_passed(struct session *s, struct msghdr *head)
 {
 	struct cmsghdr *c = CMSG_FIRSTHDR(head);
+	size_t count;
+	int fd;
 
-	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS ||
-	    c->cmsg_len != CMSG_LEN(sizeof(int)))
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 		return;
-	fd_close(&s->passed_fd);
-	memcpy(&s->passed_fd, CMSG_DATA(c), sizeof(int));
+	count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(fd);
+	for (size_t i = 0; i < count; i++) {
+		memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
+		fd_close(i ? &fd : &s->passed_fd);
+		if (!i)
+			s->passed_fd = fd;
+	}
 }
 
 /* needs: io: recvmsg close */
 static void receive(struct session *s)
 {
-	/* Room for one descriptor: the kernel closes what does not fit. */
+	/* The kernel closes what does not fit. */
 	union {
 		struct cmsghdr head;
 		u8 room[CMSG_SPACE(sizeof(int))];

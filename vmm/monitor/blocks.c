@@ -2,7 +2,6 @@
 /* The disks, as clients ask for them. [QMP-REF "Block devices"] */
 #include <stdio.h>
 
-#include "vmm/block/block.h"
 #include "vmm/monitor/monitor_internal.h"
 
 void monitor_disk_name(u32 index, char name[static 16])
@@ -49,8 +48,7 @@ void qmp_query_block(struct qmp_call *call)
 			value_bool(disk->cdrom), "type", value_text("unknown"),
 			"io-status", value_text("ok"));
 		if (disk->block)
-			(void)json_object_object_add(drive, "inserted",
-						     inserted(disk, name));
+			value_add(drive, "inserted", inserted(disk, name));
 		value_append(call->result, drive);
 	}
 }
@@ -71,6 +69,11 @@ void qmp_query_named_block_nodes(struct qmp_call *call)
 	}
 }
 
+u64 monitor_written(const u64 counter[static BLOCK_OP_COUNT])
+{
+	return counter[BLOCK_WRITE] + counter[BLOCK_WRITE_ZEROES];
+}
+
 /* [QMP-REF "BlockDeviceStats"] */
 static struct json_object *stats_of(const struct block *block)
 {
@@ -78,20 +81,20 @@ static struct json_object *stats_of(const struct block *block)
 
 	return value_pairs(
 		"rd_bytes", value_u64(s->bytes[BLOCK_READ]), "wr_bytes",
-		value_u64(s->bytes[BLOCK_WRITE]), "unmap_bytes",
+		value_u64(monitor_written(s->bytes)), "unmap_bytes",
 		value_u64(s->bytes[BLOCK_DISCARD]), "rd_operations",
 		value_u64(s->count[BLOCK_READ]), "wr_operations",
-		value_u64(s->count[BLOCK_WRITE]), "flush_operations",
+		value_u64(monitor_written(s->count)), "flush_operations",
 		value_u64(s->count[BLOCK_FLUSH]), "unmap_operations",
 		value_u64(s->count[BLOCK_DISCARD]), "rd_total_time_ns",
 		value_u64(s->time_ns[BLOCK_READ]), "wr_total_time_ns",
-		value_u64(s->time_ns[BLOCK_WRITE]), "flush_total_time_ns",
+		value_u64(monitor_written(s->time_ns)), "flush_total_time_ns",
 		value_u64(s->time_ns[BLOCK_FLUSH]), "unmap_total_time_ns",
 		value_u64(s->time_ns[BLOCK_DISCARD]), "failed_rd_operations",
 		value_u64(s->failed[BLOCK_READ]), "failed_wr_operations",
-		value_u64(s->failed[BLOCK_WRITE]), "failed_flush_operations",
-		value_u64(s->failed[BLOCK_FLUSH]), "failed_unmap_operations",
-		value_u64(s->failed[BLOCK_DISCARD]));
+		value_u64(monitor_written(s->failed)),
+		"failed_flush_operations", value_u64(s->failed[BLOCK_FLUSH]),
+		"failed_unmap_operations", value_u64(s->failed[BLOCK_DISCARD]));
 }
 
 void qmp_query_blockstats(struct qmp_call *call)

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "vmm/block/block.h"
 #include "vmm/monitor/monitor_internal.h"
 
 #define ANSWER_BYTES_MAX (256 * KiB)
@@ -108,9 +107,9 @@ static void info_blockstats(struct human *h)
 		    "disk%u: rd_bytes=%llu wr_bytes=%llu rd_operations=%llu "
 		    "wr_operations=%llu flush_operations=%llu\r\n",
 		    i, (unsigned long long)s->bytes[BLOCK_READ],
-		    (unsigned long long)s->bytes[BLOCK_WRITE],
+		    (unsigned long long)monitor_written(s->bytes),
 		    (unsigned long long)s->count[BLOCK_READ],
-		    (unsigned long long)s->count[BLOCK_WRITE],
+		    (unsigned long long)monitor_written(s->count),
 		    (unsigned long long)s->count[BLOCK_FLUSH]);
 	}
 }

@@ -60,8 +60,8 @@ static void send_event(struct monitor *m, const char *name,
 					"microseconds",
 					value_u64((u64)now.tv_nsec / 1000)),
 			    "event", value_text(name));
-	if (data && json_object_object_add(event, "data", data))
-		json_object_put(data);
+	if (data)
+		value_add(event, "data", data);
 	list_for_each(it, &m->sessions) {
 		struct session *s = list_entry(it, struct session, link);
 
@@ -173,9 +173,8 @@ void monitor_message(struct session *s, struct json_object *message)
 		qmp_execute(&call, name);
 	answer = answer_of(&call);
 	if (message && json_object_is_type(message, json_type_object) &&
-	    json_object_object_get_ex(message, "id", &id) &&
-	    json_object_object_add(answer, "id", json_object_get(id)))
-		json_object_put(id);
+	    json_object_object_get_ex(message, "id", &id))
+		value_add(answer, "id", json_object_get(id));
 	json_object_put(call.result);
 	fd_close(&s->passed_fd); /* nobody wanted it */
 	session_send(s, answer);

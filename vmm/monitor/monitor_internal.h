@@ -5,6 +5,7 @@
 
 #include "vmm/input/input.h"
 #include "base/listener.h"
+#include "vmm/block/block.h"
 #include "vmm/monitor/monitor.h"
 #include "vmm/monitor/session.h"
 
@@ -38,7 +39,9 @@ struct json_object *value_pairs_until_null(const char *name, ...);
 struct json_object *value_text(const char *text);
 struct json_object *value_u64(u64 value);
 struct json_object *value_bool(bool value);
-/* Takes `value`. */
+/* These take `value`; without a first argument it only goes away. */
+void value_add(struct json_object *object, const char *name,
+	       struct json_object *value);
 void value_append(struct json_object *array, struct json_object *value);
 
 /* ---- commands ---- */
@@ -115,6 +118,8 @@ const char *monitor_run_state(const struct monitor *monitor);
 struct json_object *monitor_version(const struct monitor *monitor);
 /* The events' names; `i` from 0 up, then NULL. */
 const char *monitor_event_at(u32 i);
+/* A counter of block_stats for all that a guest wrote: zeros are written, too. */
+u64 monitor_written(const u64 counter[static BLOCK_OP_COUNT]);
 /* "disk0", by which clients name it. */
 void monitor_disk_name(u32 index, char name[static 16]);
 

@@ -35,7 +35,7 @@ static struct json_object *members_of(const struct qmp_command *command)
 
 		/* A member with a default may be left out; null: none. */
 		if (arg->optional)
-			(void)json_object_object_add(member, "default", NULL);
+			value_add(member, "default", NULL);
 		value_append(members, member);
 	}
 	return members;

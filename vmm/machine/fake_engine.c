@@ -162,9 +162,11 @@ static int fake_set_memory(struct engine_vm *vm,
 
 static void fake_memory_written(struct engine_vm *vm, u64 gpa, u64 size)
 {
-	(void)gpa;
-	(void)size;
-	vm_of(vm)->written_count++;
+	struct fake_engine *fake = vm_of(vm);
+
+	fake->written_gpa = gpa;
+	fake->written_size = size;
+	fake->written_count++;
 }
 
 static int fake_memory_backing(struct engine_vm *vm, u64 hva, u64 bytes, int fd)

@@ -53,6 +53,7 @@ struct fake_engine {
 	struct kvm_userspace_memory_region memslot[FAKE_MEMSLOT_MAX];
 	u32 irq_line_count[24]; /* changes seen; atomic */
 	u32 written_count;
+	u64 written_gpa, written_size; /* told last */
 	u32 route_count;
 	int fail; /* every creating call returns it from call `fail_at` on */
 	u32 fail_at, call_count;

@@ -64,7 +64,10 @@ static void memory_written(void *ctx, gpa_t gpa, u64 size)
 	m->vm->ops->memory_written(m->vm, gpa, size);
 }
 
-/* On a vCPU's thread, while others may run: the engine takes care of that. */
+/*
+ * On a vCPU's thread, while others may run: the engine takes care of that. Elsewhere
+ * the device wrote it without telling, so what it shows may be other code now.
+ */
 static int set_ram(void *ctx, const struct pci_ram *ram, u64 gpa)
 {
 	struct machine *m = ctx;
@@ -76,8 +79,11 @@ static int set_ram(void *ctx, const struct pci_ram *ram, u64 gpa)
 		.memory_size = gone ? 0 : ram->size,
 		.userspace_addr = (uintptr_t)ram->host,
 	};
+	int err = m->vm->ops->set_user_memory_region(m->vm, &region);
 
-	return m->vm->ops->set_user_memory_region(m->vm, &region);
+	if (!err && !gone)
+		memory_written(m, gpa, ram->size);
+	return err;
 }
 
 /* ---- loading and resetting ---- */

@@ -154,6 +154,8 @@ TEST(memory_behind_a_bar_is_where_the_guest_puts_it)
 	check_eq(slot[6].guest_phys_addr, 0xd2000000);
 	check_eq(slot[6].flags, KVM_MEM_READONLY);
 	check(slot[6].userspace_addr == (uintptr_t)code);
+	check_eq(t.engine.written_gpa, 0xd2000000); /* may be other code */
+	check_eq(t.engine.written_size, sizeof(code));
 	end();
 	check_eq(t.engine.memslot_count, 2);
 }

@@ -134,7 +134,10 @@ static void ram_set(struct pci_bus *bus, struct pci_ram *ram, u64 gpa)
 {
 	int err = bus->set_ram ? bus->set_ram(bus->ctx, ram, gpa) : -ENOSYS;
 
-	ram->gpa = err ? PCI_RAM_NOWHERE : gpa;
+	if (err && gpa == PCI_RAM_NOWHERE)
+		return; /* it is still there: the next move tries again */
+	__atomic_store_n(&ram->gpa, err ? PCI_RAM_NOWHERE : gpa,
+			 __ATOMIC_RELAXED);
 }
 
 /* First those that leave a place, since another may come there. */

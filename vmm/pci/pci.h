@@ -92,7 +92,7 @@ struct pci_ram {
 	u64 size; /* of the BAR: a power of two, a page at least */
 	bool read_only;
 	u32 number; /* of those of its bus, from 0, in the order of slots' build */
-	u64 gpa;    /* where it is guest memory; PCI_RAM_NOWHERE */
+	u64 gpa;    /* where it is guest memory; PCI_RAM_NOWHERE; atomic */
 	struct bus_region region; /* answers where it is not */
 };
 
@@ -163,7 +163,7 @@ struct pci_bus {
 	/*
 	 * `ram` shall be guest memory at `gpa`, or no more (PCI_RAM_NOWHERE). Any
 	 * thread, with bus.lock held, and during a configuration write; not with
-	 * itself. -errno: it is not. Or NULL, as with -errno always.
+	 * itself. -errno: it is where it was. Or NULL, as with -errno always.
 	 */
 	int (*set_ram)(void *ctx, const struct pci_ram *ram, u64 gpa);
 	void *ctx;

@@ -503,6 +503,20 @@ TEST(memory_that_the_machine_does_not_take_is_answered_for)
 	check_eq(r.card.ram.gpa, PCI_RAM_NOWHERE);
 }
 
+TEST(memory_that_cannot_be_taken_away_goes_with_the_next_move)
+{
+	begin_ram();
+	put(5, PCI_BAR0, 0xd0000000, 4);
+	put(5, PCI_COMMAND, PCI_COMMAND_MEMORY, 2);
+	r.answer = -ENOMEM;
+	put(5, PCI_BAR0, 0xd1000000, 4);
+	check_eq(r.card.ram.gpa, 0xd0000000);
+	r.answer = 0;
+	put(5, PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, 2);
+	check_eq(r.gpa[0], 0xd1000000);
+	check_eq(r.card.ram.gpa, 0xd1000000);
+}
+
 TEST(a_restored_bars_memory_is_where_it_was)
 {
 	struct buf saved;

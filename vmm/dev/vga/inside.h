@@ -126,6 +126,8 @@ void vga_dispi_reset(struct vga_regs *regs);
 u16 vga_dispi_get(const struct vga_regs *regs, u32 index);
 void vga_dispi_set(struct vga *vga, u32 index, u16 value);
 
+/* What no port has room for goes: for registers that are not from a guest. */
+void vga_ports_settle(struct vga_regs *regs);
 /* dev.lock held. Ports 0x3b0 to 0x3df. */
 u8 vga_port_get(struct vga *vga, u32 port);
 void vga_port_set(struct vga *vga, u32 port, u8 value);

@@ -21,6 +21,19 @@ static void set(u8 *registers, const u8 *bits, u32 index, u32 count, u8 value)
 		registers[index] = value & bits[index];
 }
 
+static void settle(u8 *registers, const u8 *bits, u32 count)
+{
+	for (u32 i = 0; i < count; i++)
+		registers[i] &= bits[i];
+}
+
+void vga_ports_settle(struct vga_regs *regs)
+{
+	settle(regs->seq, seq_bits, VGA_SEQ_COUNT);
+	settle(regs->gfx, gfx_bits, VGA_GFX_COUNT);
+	settle(regs->attr, attr_bits, VGA_ATTR_COUNT);
+}
+
 /* ---- status ---- */
 
 /*

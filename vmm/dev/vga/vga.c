@@ -112,6 +112,7 @@ static int vga_restored(struct dev *dev)
 
 	if (vga->regs.dac_part > 2)
 		return trace_err(-EINVAL);
+	vga_ports_settle(&vga->regs);
 	vga_dispi_settle(&vga->regs);
 	return err;
 }

@@ -298,11 +298,16 @@ TEST(a_state_that_cannot_be_does_no_harm)
 	memset(b.vga.regs.dispi, 0xff, sizeof(b.vga.regs.dispi));
 	b.vga.regs.seq_index = b.vga.regs.crtc_index = 0xff;
 	b.vga.regs.attr_index = b.vga.regs.gfx_index = 0xff;
+	memset(b.vga.regs.gfx, 0xff, sizeof(b.vga.regs.gfx));
+	memset(b.vga.regs.attr, 0xff, sizeof(b.vga.regs.attr));
 	check_eq(dev_save(&b.vga.pci.dev, &saved), 0);
 	check_eq(dev_load(&b.vga.pci.dev, 1, saved.data, saved.size), 0);
 	display_refresh(&b.vga.display);
 	check_eq(b.vga.display.width, DISPLAY_WIDTH_MAX);
 	vga_set(&b, 0x3c4, 0xff, 0xff);
+	vga_out(&b, 0x3ce, GFX_READ_MAP, 1);
+	check_eq(vga_in(&b, 0x3cf, 1), 3);
+	(void)vga_peek(&b, VGA_WINDOW_GPA);
 	buf_truncate(&saved);
 	b.vga.regs.dac_part = 3;
 	check_eq(dev_save(&b.vga.pci.dev, &saved), 0);

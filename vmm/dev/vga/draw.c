@@ -23,8 +23,9 @@ struct pen {
 	u32 rgb[256];	 /* the palette */
 	u32 color[16];	 /* of attributes and four planes */
 	u32 *line;
-	u32 at; /* the next dot */
-	bool doubled;
+	u32 at;	       /* the next dot */
+	u32 step_dots; /* 8, or 9 of text */
+	bool doubled;  /* each dot is two wide */
 };
 
 static u32 fetch(const struct pen *pen, u32 dword)
@@ -36,8 +37,13 @@ static u32 fetch(const struct pen *pen, u32 dword)
 static void dot(struct pen *pen, u32 rgb)
 {
 	pen->line[pen->at++] = rgb;
-	if (pen->doubled)
-		pen->line[pen->at++] = rgb;
+}
+
+/* In its place, and so from its end. */
+static void double_line(struct pen *pen)
+{
+	for (u32 i = pen->at; i--;)
+		pen->line[2 * i + 1] = pen->line[2 * i] = pen->line[i];
 }
 
 /* ---- colours ---- */
@@ -137,7 +143,7 @@ static void text_step(struct pen *pen, u32 address, u32 row)
 	if ((cell & 0xe0) == 0xc0 && bits & 2 &&
 	    regs->attr[ATTR_MODE] & ATTR_MODE_LINE_GRAPH)
 		bits |= 1;
-	for (u32 i = 0; i < dots_of_step(regs); i++, bits <<= 1)
+	for (u32 i = 0; i < pen->step_dots; i++, bits <<= 1)
 		dot(pen, pen->color[bits & 0x100 ? attribute & 15 : back]);
 }
 
@@ -219,7 +225,7 @@ static u32 panning_of(const struct pen *pen)
 {
 	u32 value = pen->regs->attr[ATTR_PANNING], dots;
 
-	if (dots_of_step(pen->regs) == 9)
+	if (pen->step_dots == 9)
 		dots = value >= 8 ? 0 : value + 1;
 	else
 		dots = value & 7;
@@ -236,6 +242,8 @@ static void scan_line(struct pen *pen, u32 address, u32 row)
 			text_step(pen, address, row);
 		else
 			graphics_step(pen, address, row);
+	if (pen->doubled)
+		double_line(pen);
 }
 
 static u32 start_of(const struct vga_regs *regs)
@@ -253,8 +261,7 @@ static void draw_vga(struct pen *pen, struct display *display)
 
 	pen->vram_mask = VGA_PLANE_ADDRESSES - 1;
 	display_resize(display,
-		       columns_of(regs) * dots_of_step(regs) *
-			       (pen->doubled ? 2 : 1),
+		       columns_of(regs) * pen->step_dots * (pen->doubled ? 2 : 1),
 		       lines_of(regs));
 	for (u32 y = 0; y < display->height; y++) {
 		scan_line(pen, address, row);
@@ -341,7 +348,6 @@ static void draw_planar(struct pen *pen, struct display *display)
 	u32 from = r[DISPI_Y_OFFSET] * stride + r[DISPI_X_OFFSET] / 8;
 
 	pen->vram_mask = VGA_VRAM_DWORDS - 1;
-	pen->doubled = false;
 	for (u32 y = 0; y < display->height; y++, from += stride) {
 		pen->at = 0;
 		for (u32 i = 0; i <= display->width / 8; i++)
@@ -388,6 +394,7 @@ void vga_draw(void *ctx, struct display *display)
 	mutex_lock(&vga->pci.dev.lock);
 	vga->drawn = vga->regs;
 	mutex_unlock(&vga->pci.dev.lock);
+	pen.step_dots = dots_of_step(pen.regs);
 	pen.doubled = vga->drawn.seq[SEQ_CLOCKING] & CLOCKING_DOUBLED;
 	take_colors(&pen);
 	if (is_blank(pen.regs))

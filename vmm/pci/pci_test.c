@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "base/test.h"
+#include "vmm/pci/fake_wires.h"
 
 #define ADDRESS(slot) ((u32)(slot)*8)
 
@@ -15,26 +16,10 @@ struct card {
 };
 
 static struct {
+	struct fake_wires wires;
 	struct pci_bus bus;
 	struct card card[2];
-	u64 msi_address;
-	u32 msi_data, msi_count;
-	u32 wire; /* levels, a bit each */
 } t;
-
-static void set_intx(void *ctx, u32 pirq, bool level)
-{
-	(void)ctx;
-	t.wire = level ? t.wire | (u32)BIT(pirq) : t.wire & (u32)~BIT(pirq);
-}
-
-static void send_msi(void *ctx, u64 address, u32 data)
-{
-	(void)ctx;
-	t.msi_address = address;
-	t.msi_data = data;
-	t.msi_count++;
-}
 
 static u64 value_read(void *ctx, u64 offset, u32 width)
 {
@@ -106,8 +91,7 @@ static void card_init(struct card *card)
 
 static void begin(void)
 {
-	t.msi_count = t.wire = 0;
-	pci_bus_init(&t.bus, set_intx, send_msi, NULL);
+	fake_wires_init(&t.wires, &t.bus);
 	card_init(&t.card[0]);
 	card_init(&t.card[1]);
 	check_eq(pci_plug(&t.bus, &t.card[0].pci, 3), 0);
@@ -234,15 +218,15 @@ TEST(pins_are_ored_on_a_wire_and_can_be_turned_off)
 
 	begin();
 	pci_set_intx(&t.card[0].pci, true);
-	check_eq(t.wire, BIT(pirq));
+	check_eq(t.wires.level, BIT(pirq));
 	check(get(3, PCI_STATUS, 2) & PCI_STATUS_INTX);
 	check(get(3, PCI_COMMAND, 4) & (u32)PCI_STATUS_INTX << 16);
 	put(3, PCI_COMMAND, PCI_COMMAND_INTX_OFF, 2);
-	check_eq(t.wire, 0);
+	check_eq(t.wires.level, 0);
 	put(3, PCI_COMMAND, 0, 2);
-	check_eq(t.wire, BIT(pirq));
+	check_eq(t.wires.level, BIT(pirq));
 	dev_reset(&t.card[0].pci.dev);
-	check_eq(t.wire, 0);
+	check_eq(t.wires.level, 0);
 }
 
 static void msix_on(u32 slot, u64 table)
@@ -269,12 +253,12 @@ TEST(pci_6_8_2_a_vector_sends_its_message)
 	entry_write(0xc1000000, 1, 2, 0x41);
 	entry_write(0xc1000000, 1, 3, 0);
 	pci_msix_send(&t.card[0].pci, 1);
-	check_eq(t.msi_count, 1);
-	check_eq(t.msi_address, 0xfee01000);
-	check_eq(t.msi_data, 0x41);
+	check_eq(t.wires.msi_count, 1);
+	check_eq(t.wires.msi_address, 0xfee01000);
+	check_eq(t.wires.msi_data, 0x41);
 	pci_msix_send(&t.card[0].pci, 3);
 	pci_msix_send(&t.card[0].pci, 0xffff);
-	check_eq(t.msi_count, 1);
+	check_eq(t.wires.msi_count, 1);
 }
 
 TEST(pci_6_8_2_a_masked_vector_is_pending_until_it_is_not)
@@ -284,16 +268,16 @@ TEST(pci_6_8_2_a_masked_vector_is_pending_until_it_is_not)
 	begin();
 	msix_on(3, 0xc1000000);
 	pci_msix_send(&t.card[0].pci, 2);
-	check_eq(t.msi_count, 0);
+	check_eq(t.wires.msi_count, 0);
 	pci_memory_read(&t.bus, 0xc1000000 + 2048, &pending, 4);
 	check_eq(pending, BIT(2));
 	entry_write(0xc1000000, 2, 3, 0);
-	check_eq(t.msi_count, 1);
+	check_eq(t.wires.msi_count, 1);
 	put(3, t.card[0].pci.msix.cap + 2, 0xc000, 2); /* the whole function */
 	pci_msix_send(&t.card[0].pci, 2);
-	check_eq(t.msi_count, 1);
+	check_eq(t.wires.msi_count, 1);
 	put(3, t.card[0].pci.msix.cap + 2, 0x8000, 2);
-	check_eq(t.msi_count, 2);
+	check_eq(t.wires.msi_count, 2);
 }
 
 TEST(pci_6_8_1_one_message_is_sent_as_the_driver_has_written_it)
@@ -306,7 +290,7 @@ TEST(pci_6_8_1_one_message_is_sent_as_the_driver_has_written_it)
 	cap = t.card[0].pci.msi.cap;
 	check_eq(get(3, cap, 4) & 0xff00ff, PCI_CAP_MSI | 0x800000);
 	pci_msi_send(&t.card[0].pci);
-	check_eq(t.msi_count, 0);
+	check_eq(t.wires.msi_count, 0);
 	put(3, cap + 4, UINT32_MAX, 4);
 	put(3, cap + 8, 0x12, 4);
 	put(3, cap + 12, UINT32_MAX, 4);
@@ -315,12 +299,12 @@ TEST(pci_6_8_1_one_message_is_sent_as_the_driver_has_written_it)
 	put(3, cap + 2, 0xffff, 2);
 	check_eq(get(3, cap + 2, 2), 0x81);
 	pci_msi_send(&t.card[0].pci);
-	check_eq(t.msi_count, 1);
-	check_eq(t.msi_address, 0x12fffffffc);
-	check_eq(t.msi_data, 0xffff);
+	check_eq(t.wires.msi_count, 1);
+	check_eq(t.wires.msi_address, 0x12fffffffc);
+	check_eq(t.wires.msi_data, 0xffff);
 	dev_reset(&t.card[0].pci.dev);
 	pci_msi_send(&t.card[0].pci);
-	check_eq(t.msi_count, 1);
+	check_eq(t.wires.msi_count, 1);
 }
 
 /* ---- functions of one slot ---- */
@@ -355,10 +339,10 @@ TEST(functions_of_a_slot_share_its_wire)
 	pci_set_intx(&t.card[0].pci, true);
 	pci_set_intx(&more.pci, true);
 	pci_set_intx(&t.card[0].pci, false);
-	check_eq(t.wire, BIT(pirq));
+	check_eq(t.wires.level, BIT(pirq));
 	pci_set_intx(&more.pci, true);
 	pci_set_intx(&more.pci, false);
-	check_eq(t.wire, 0);
+	check_eq(t.wires.level, 0);
 }
 
 /* ---- the whole ---- */
@@ -561,10 +545,10 @@ TEST(state_is_saved_and_restored)
 	before = t.card[0];
 	check_eq(dev_save(&t.card[0].pci.dev, &saved), 0);
 	dev_reset(&t.card[0].pci.dev);
-	check_eq(t.wire, 0);
+	check_eq(t.wires.level, 0);
 	check_eq(dev_load(&t.card[0].pci.dev, 1, saved.data, saved.size), 0);
 	check(fields_equal(&card_class.state, &before, &t.card[0], &name));
-	check_eq(t.wire, BIT(pci_pirq_of(3)));
+	check_eq(t.wires.level, BIT(pci_pirq_of(3)));
 	t.card[0].value = 9;
 	check_eq(memory(0xc0000100), 9);
 	buf_release(&saved);

@@ -2,11 +2,13 @@
 #include "vmm/dev/ich9_lpc/ich9_lpc.h"
 
 #include "base/test.h"
+#include "vmm/pci/fake_wires.h"
 
 #define BDF (ICH9_LPC_SLOT * 8)
 #define PM  0x600
 
 static struct {
+	struct fake_wires wires;
 	struct pci_bus pci;
 	struct bus ports;
 	struct ich9_lpc lpc;
@@ -27,17 +29,11 @@ static void set_intx(void *ctx, u32 pirq, bool level)
 	ich9_lpc_set_pirq(&t.lpc, pirq, level);
 }
 
-static void send_msi(void *ctx, u64 address, u32 data)
-{
-	(void)ctx;
-	(void)address;
-	(void)data;
-}
-
 static void begin(void)
 {
 	memset(&t, 0, sizeof(t));
-	pci_bus_init(&t.pci, set_intx, send_msi, NULL);
+	fake_wires_init(&t.wires, &t.pci);
+	t.pci.set_intx = set_intx;
 	bus_init(&t.ports, "ports", 0x10000);
 	ich9_lpc_init(&t.lpc, &(struct ich9_lpc_config){.pm_base_port = PM,
 							.set_irq = set_irq});

@@ -2,10 +2,12 @@
 #include "vmm/dev/q35_mch/q35_mch.h"
 
 #include "base/test.h"
+#include "vmm/pci/fake_wires.h"
 
 #define ID 0x29c08086u
 
 static struct {
+	struct fake_wires wires;
 	struct pci_bus pci;
 	struct bus ports, memory;
 	struct q35_mch mch;
@@ -14,20 +16,6 @@ static struct {
 	u64 reset_offset, reset_value;
 	u32 reset_width; /* of the last access; 0: none */
 } t;
-
-static void set_intx(void *ctx, u32 pirq, bool level)
-{
-	(void)ctx;
-	(void)pirq;
-	(void)level;
-}
-
-static void send_msi(void *ctx, u64 address, u32 data)
-{
-	(void)ctx;
-	(void)address;
-	(void)data;
-}
 
 static u64 reset_read(void *ctx, u64 offset, u32 width)
 {
@@ -53,7 +41,7 @@ static void begin(void)
 				      .lock = &t.reset_lock,
 				      .read = reset_read,
 				      .write = reset_write};
-	pci_bus_init(&t.pci, set_intx, send_msi, NULL);
+	fake_wires_init(&t.wires, &t.pci);
 	bus_init(&t.ports, "ports", 0x10000);
 	bus_init(&t.memory, "memory", 0);
 	q35_mch_init(&t.mch, &(struct q35_mch_config){

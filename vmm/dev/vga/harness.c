@@ -87,23 +87,9 @@ const struct vga_mode_table vga_mode_x = {
 
 /* ---- what is around it ---- */
 
-static void set_intx(void *ctx, u32 pirq, bool level)
-{
-	(void)ctx;
-	(void)pirq;
-	(void)level;
-}
-
-static void send_msi(void *ctx, u64 address, u32 data)
-{
-	(void)ctx;
-	(void)address;
-	(void)data;
-}
-
 static int set_ram(void *ctx, const struct pci_ram *ram, u64 gpa)
 {
-	((struct vga_bench *)ctx)->ram_gpa[ram->number] = gpa;
+	container_of(ctx, struct vga_bench, wires)->ram_gpa[ram->number] = gpa;
 	return 0;
 }
 
@@ -137,7 +123,7 @@ void vga_bench_begin(struct vga_bench *bench)
 	bench->code[0] = 0x55;
 	bench->code[1] = 0xaa;
 	bench->ram_gpa[0] = bench->ram_gpa[1] = PCI_RAM_NOWHERE;
-	pci_bus_init(&bench->pci, set_intx, send_msi, bench);
+	fake_wires_init(&bench->wires, &bench->pci);
 	bench->pci.set_ram = set_ram;
 	bus_init(&bench->ports, "ports", 0x10000);
 	bus_init(&bench->memory, "memory", 0);

@@ -5,6 +5,7 @@
 
 #include "vmm/dev/fake_host.h"
 #include "vmm/dev/vga/inside.h"
+#include "vmm/pci/fake_wires.h"
 
 #define VGA_TEST_SLOT 3
 #define VGA_TEST_LFB  0xd0000000u
@@ -14,6 +15,7 @@
 struct vga_bench {
 	struct fake_host host;
 	struct guest_mem mem; /* without memory: it is told what is written */
+	struct fake_wires wires;
 	struct pci_bus pci;
 	struct bus ports, memory;
 	struct vga vga;

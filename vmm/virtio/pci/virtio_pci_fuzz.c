@@ -10,6 +10,7 @@
 
 #include "vmm/char/fake_chardev.h"
 #include "vmm/dev/fake_host.h"
+#include "vmm/pci/fake_wires.h"
 #include "vmm/virtio/console/console.h"
 #include "vmm/virtio/rng/rng.h"
 
@@ -24,25 +25,12 @@ static struct {
 	struct guest_mem mem;
 	struct fake_host host;
 	struct fake_chardev wire[2];
+	struct fake_wires wires;
 	struct pci_bus bus;
 	struct virtio_rng rng;
 	struct virtio_console console;
 	struct virtio_pci card[2];
 } t;
-
-static void set_intx(void *ctx, u32 pirq, bool level)
-{
-	(void)ctx;
-	(void)pirq;
-	(void)level;
-}
-
-static void send_msi(void *ctx, u64 address, u32 data)
-{
-	(void)ctx;
-	(void)address;
-	(void)data;
-}
 
 static void write_bar(u32 card, u32 offset, u64 value, u32 size)
 {
@@ -123,7 +111,7 @@ static void begin(void)
 	fake_host_init(&t.host);
 	fake_chardev_init(&t.wire[0]);
 	fake_chardev_init(&t.wire[1]);
-	pci_bus_init(&t.bus, set_intx, send_msi, NULL);
+	fake_wires_init(&t.wires, &t.bus);
 	virtio_rng_init(&t.rng, &t.mem, &t.host.host);
 	virtio_console_init(&t.console,
 			    (struct console_port_setup[]){

@@ -4,6 +4,7 @@
 
 #include "base/test.h"
 #include "vmm/dev/fake_host.h"
+#include "vmm/pci/fake_wires.h"
 #include "vmm/virtio/rng/rng.h"
 
 #define SLOT	 2
@@ -16,27 +17,13 @@
 static struct {
 	struct guest_mem mem;
 	struct fake_host host;
+	struct fake_wires wires;
 	struct pci_bus bus;
 	struct virtio_rng rng;
 	struct virtio_pci function;
-	u32 wire, msi_count, msi_data;
 	u64 common, notify, isr, device; /* addresses */
 	u8 access;			 /* the capability */
 } t;
-
-static void set_intx(void *ctx, u32 pirq, bool level)
-{
-	(void)ctx;
-	t.wire = level ? t.wire | (u32)BIT(pirq) : t.wire & (u32)~BIT(pirq);
-}
-
-static void send_msi(void *ctx, u64 address, u32 data)
-{
-	(void)ctx;
-	(void)address;
-	t.msi_data = data;
-	t.msi_count++;
-}
 
 static u32 config(u32 offset, u32 size)
 {
@@ -85,7 +72,7 @@ static void begin(void)
 	memset(&t, 0, sizeof(t));
 	check_eq(guest_mem_init(&t.mem, 4 * MiB, NULL), 0);
 	fake_host_init(&t.host);
-	pci_bus_init(&t.bus, set_intx, send_msi, NULL);
+	fake_wires_init(&t.wires, &t.bus);
 	virtio_rng_init(&t.rng, &t.mem, &t.host.host);
 	virtio_pci_init(&t.function, &t.rng.virtio);
 	check_eq(pci_plug(&t.bus, &t.function.pci, SLOT), 0);
@@ -158,9 +145,9 @@ TEST(randomness_arrives_and_the_pin_is_pulled_until_isr_is_read)
 	ask();
 	check(guest_mem_read(&t.mem, DATA_GPA, data, sizeof(data)));
 	check(memcmp(data, zero, sizeof(zero)) != 0);
-	check_eq(t.wire, BIT(pci_pirq_of(SLOT)));
+	check_eq(t.wires.level, BIT(pci_pirq_of(SLOT)));
 	check_eq(get(t.isr, 1), 1);
-	check_eq(t.wire, 0);
+	check_eq(t.wires.level, 0);
 	check_eq(get(t.isr, 1), 0);
 	end();
 }
@@ -170,9 +157,9 @@ TEST(virtio_2_4_1_a_reset_lets_go_of_the_pin)
 	begin();
 	start_driver();
 	ask();
-	check_eq(t.wire, BIT(pci_pirq_of(SLOT)));
+	check_eq(t.wires.level, BIT(pci_pirq_of(SLOT)));
 	put(t.common + 20, 0, 1);
-	check_eq(t.wire, 0);
+	check_eq(t.wires.level, 0);
 	check_eq(get(t.isr, 1), 0);
 	end();
 }
@@ -185,9 +172,9 @@ TEST(virtio_4_1_5_1_2_with_msi_x_the_vector_is_sent_and_no_pin_pulled)
 	put(MSIX + 16 + 12, 0, 4);
 	pci_config_write(&t.bus, BDF, t.function.pci.msix.cap + 2, 0x8000, 2);
 	ask();
-	check_eq(t.msi_count, 1);
-	check_eq(t.msi_data, 0x31);
-	check_eq(t.wire, 0);
+	check_eq(t.wires.msi_count, 1);
+	check_eq(t.wires.msi_data, 0x31);
+	check_eq(t.wires.level, 0);
 	end();
 }
 
@@ -275,15 +262,15 @@ TEST(state_is_saved_and_restored)
 	start_driver();
 	put(t.common + 22, 5, 2);
 	ask();
-	check_eq(t.wire, BIT(pci_pirq_of(SLOT)));
+	check_eq(t.wires.level, BIT(pci_pirq_of(SLOT)));
 	check_eq(dev_save(&t.function.pci.dev, &card), 0);
 	check_eq(dev_save(&t.rng.virtio.dev, &device), 0);
 	dev_reset(&t.rng.virtio.dev);
 	dev_reset(&t.function.pci.dev);
-	check_eq(t.wire, 0);
+	check_eq(t.wires.level, 0);
 	check_eq(dev_load(&t.rng.virtio.dev, 1, device.data, device.size), 0);
 	check_eq(dev_load(&t.function.pci.dev, 1, card.data, card.size), 0);
-	check_eq(t.wire, BIT(pci_pirq_of(SLOT)));
+	check_eq(t.wires.level, BIT(pci_pirq_of(SLOT)));
 	check_eq(get(t.common + 22, 2), 5);
 	check_eq(get(t.isr, 1), 1);
 	ask();

@@ -64,6 +64,38 @@ TEST(the_frame_buffer_and_the_rom_are_guest_memory)
 	check_eq(b.ram_gpa[1], PCI_RAM_NOWHERE);
 }
 
+#define ELSEWHERE (VGA_TEST_LFB + VGA_VRAM_BYTES * 4)
+
+static void move_frame_buffer(void *ctx)
+{
+	(void)ctx;
+	for (u32 i = 0; i < 1000; i++)
+		config_put(PCI_BAR0, i % 2 ? ELSEWHERE : VGA_TEST_LFB);
+}
+
+/* As one vCPU does the one and another the other. */
+TEST(the_window_is_written_while_the_frame_buffer_moves)
+{
+	struct thread mover;
+	u64 value;
+
+	vga_bench_begin(&b);
+	vga_bench_map(&b);
+	vga_set_mode(&b, &vga_mode_12);
+	vga_poke(&b, VGA_WINDOW_GPA, 0);
+	check_eq(thread_start(&mover, "mover", move_frame_buffer, NULL), 0);
+	for (u32 i = 0; i < 1000; i++) {
+		vga_poke(&b, VGA_WINDOW_GPA, (u8)i);
+		check(b.written_gpa == VGA_TEST_LFB ||
+		      b.written_gpa == ELSEWHERE);
+		pci_memory_read(&b.pci, VGA_TEST_LFB, &value, 8);
+	}
+	thread_join(&mover);
+	vga_poke(&b, VGA_WINDOW_GPA, 1);
+	check_eq(b.written_gpa, ELSEWHERE);
+	vga_bench_end(&b);
+}
+
 TEST(without_a_rom_there_is_no_bar_for_it)
 {
 	struct vga *vga = malloc(sizeof(*vga));

@@ -29,7 +29,7 @@ void vga_tell_written(struct vga *vga, u64 offset, u64 size)
 {
 	u64 gpa = __atomic_load_n(&vga->vram.gpa, __ATOMIC_RELAXED);
 
-	if (gpa != PCI_RAM_NOWHERE && vga->mem)
+	if (gpa != PCI_RAM_NOWHERE)
 		guest_mem_tell_written(vga->mem, gpa + offset, size);
 }
 

@@ -102,7 +102,9 @@ TEST(without_a_rom_there_is_no_bar_for_it)
 
 	check(vga != NULL);
 	vga_bench_begin(&b);
-	check_eq(vga_init(vga, &(struct vga_config){.host = &b.host.host}), 0);
+	check_eq(vga_init(vga, &(struct vga_config){.mem = &b.mem,
+						    .host = &b.host.host}),
+		 0);
 	check_eq(pci_plug(&b.pci, &vga->pci, 9), 0);
 	pci_config_write(&b.pci, 9 * 8, PCI_ROM_BASE, UINT32_MAX, 4);
 	check_eq(pci_config_read(&b.pci, 9 * 8, PCI_ROM_BASE, 4), 0);
@@ -120,7 +122,8 @@ TEST(without_memory_there_is_no_vga_and_no_leak)
 	vga_bench_begin(&b);
 	for (u32 n = 1;; n++) {
 		alloc_fail_at(n);
-		err = vga_init(vga, &(struct vga_config){.host = &b.host.host});
+		err = vga_init(vga, &(struct vga_config){.mem = &b.mem,
+							 .host = &b.host.host});
 		alloc_fail_off();
 		dev_release(&vga->pci.dev);
 		if (!err)

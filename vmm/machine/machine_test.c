@@ -160,7 +160,7 @@ TEST(memory_behind_a_bar_is_where_the_guest_puts_it)
 	check_eq(t.engine.memslot_count, 2);
 }
 
-TEST(memory_behind_a_bar_stays_out_of_ram_and_goes_with_its_decoding)
+static void check_no_slot_at(u32 address)
 {
 	static u8 code[4096] __attribute__((aligned(4096)));
 	const struct vga_rom rom = {.data = code, .size = sizeof(code)};
@@ -169,11 +169,19 @@ TEST(memory_behind_a_bar_stays_out_of_ram_and_goes_with_its_decoding)
 	t.config.kind = BOARD_Q35;
 	t.config.vga_rom = &rom;
 	out(0xcf8, 4, 0x80001010);
-	out(0xcfc, 4, 0x01000000); /* beside the window */
+	out(0xcfc, 4, address);
 	out(0x604, 2, 0x3400);
 	check_eq(run(), 0);
 	check_eq(t.engine.memslot_count, 2);
 	end();
+}
+
+TEST(memory_behind_a_bar_stays_out_of_what_is_beside_the_window)
+{
+	check_no_slot_at(0x01000000); /* RAM's */
+	check_no_slot_at(0x7f000000);
+	check_no_slot_at(0xfe000000); /* reaches over IOAPIC and local APIC */
+	check_no_slot_at(0xff000000); /* firmware's */
 }
 
 TEST(the_test_port_gives_its_status)

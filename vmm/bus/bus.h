@@ -11,7 +11,8 @@
  * as an undriven bus does. An access that is not aligned is split, too, unless
  * the region says that its registers are not either.
  *
- * Threads: bus_add and bus_remove only while no vCPU runs. bus_read and
+ * Threads: bus_add and bus_remove only while nobody else uses the bus: no vCPU
+ * runs, or a lock of its owner's is around all calls (vmm/pci). bus_read and
  * bus_write from any number of vCPU threads at once; they allocate nothing
  * and take one lock, the region's, around the handler.
  */

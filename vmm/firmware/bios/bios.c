@@ -3,14 +3,9 @@
 #include "vmm/firmware/bios/bios.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/fd.h"
+#include "vmm/firmware/rom.h"
 
 static const char *const usual_places[] = {
 	"/usr/share/seabios/bios-256k.bin",
@@ -19,77 +14,28 @@ static const char *const usual_places[] = {
 
 /* ---- the file ---- */
 
-static int open_usual(struct fault *fault)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(usual_places); i++) {
-		int fd = fd_open(usual_places[i], O_RDONLY, 0);
-
-		if (fd >= 0)
-			return fd;
-	}
-	fault_set(fault, FAULT_NOT_FOUND, 0,
-		  "there is no firmware at '%s'; install the package seabios, "
-		  "or give --firmware FILE",
-		  usual_places[0]);
-	return trace_err(-ENOENT);
-}
-
-static int open_file(const char *path, struct fault *fault)
-{
-	int fd = fd_open(path, O_RDONLY | O_NONBLOCK, 0);
-
-	if (fd < 0)
-		fault_set(fault, FAULT_NOT_FOUND, fd,
-			  "cannot open firmware '%s'", path);
-	return fd;
-}
-
-/* A mapping that is ours, so that no change of the file reaches the guest. */
-static int read_rom(struct bios *bios, int fd, const char *path,
-		    struct fault *fault)
-{
-	struct stat st;
-	int err;
-
-	if (fstat(fd, &st))
-		return fault_set(fault, FAULT_IO, -errno, "firmware '%s'", path);
-	bios->size = (u64)st.st_size;
-	if (!S_ISREG(st.st_mode) || bios->size < BIOS_BYTES_MIN ||
-	    bios->size > BIOS_BYTES_MAX || bios->size % BIOS_BYTES_MIN) {
-		fault_set(fault, FAULT_INVALID, 0,
-			  "'%s' is no firmware: a ROM is a file of 64 KiB to "
-			  "16 MiB, in steps of 64 KiB",
-			  path);
-		return trace_err(-EINVAL);
-	}
-	bios->rom = mmap(NULL, bios->size, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (bios->rom == MAP_FAILED) {
-		err = -errno;
-		bios->rom = NULL;
-		return fault_set(fault, FAULT_NO_MEMORY, err, "firmware '%s'",
-				 path);
-	}
-	err = read_full(fd, bios->rom, bios->size);
-	if (err)
-		return fault_set(fault, FAULT_IO, err,
-				 "cannot read firmware '%s'", path);
-	return 0;
-}
+static const struct rom_kind kind = {
+	.what = "firmware",
+	.sizes = "64 KiB to 16 MiB, in steps of 64 KiB",
+	.bytes_min = BIOS_BYTES_MIN,
+	.bytes_max = BIOS_BYTES_MAX,
+	.bytes_step = BIOS_BYTES_MIN,
+};
 
 int bios_open(struct bios *bios, const char *path, struct fault *fault)
 {
-	int fd = path ? open_file(path, fault) : open_usual(fault);
-	int err;
+	int place;
 
 	*bios = (struct bios){};
-	if (fd < 0)
-		return fd;
-	err = read_rom(bios, fd, path ? path : usual_places[0], fault);
-	fd_close(&fd);
-	if (err)
-		bios_close(bios);
-	return err;
+	if (path)
+		return rom_map(&kind, path, &bios->rom, &bios->size, fault);
+	place = rom_find(&kind, usual_places, ARRAY_SIZE(usual_places),
+			 "install the package seabios, or give --firmware FILE",
+			 fault);
+	if (place < 0)
+		return place;
+	return rom_map(&kind, usual_places[place], &bios->rom, &bios->size,
+		       fault);
 }
 
 void bios_close(struct bios *bios)

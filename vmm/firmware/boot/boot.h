@@ -14,7 +14,7 @@
 #ifndef VMM_FIRMWARE_BOOT_BOOT_H
 #define VMM_FIRMWARE_BOOT_BOOT_H
 
-#include "vmm/firmware/boot/image.h"
+#include "vmm/firmware/image.h"
 #include "vmm/memory/guest_mem.h"
 
 /* What all protocols look for lies in here. */

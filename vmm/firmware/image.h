@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A file the user names as kernel or initrd: opened once, checked to be a
- * regular file with something in it, then read piece by piece straight into
- * guest memory.
+ * A file that the guest starts with, a kernel, an initrd or a ROM: opened once,
+ * checked to be a regular file with something in it, then read, a kernel piece by
+ * piece straight into guest memory.
  *
  * All functions return 0 or -EINVAL (what the file is), or -errno of opening
  * and reading; the fault is one sentence that names the file.
  */
-#ifndef VMM_FIRMWARE_BOOT_IMAGE_H
-#define VMM_FIRMWARE_BOOT_IMAGE_H
+#ifndef VMM_FIRMWARE_IMAGE_H
+#define VMM_FIRMWARE_IMAGE_H
 
 #include "base/err.h"
 #include "vmm/memory/guest_mem.h"
 
 struct image {
-	const char *what; /* "kernel", "initrd"; static */
+	const char *what; /* "kernel", "firmware"; static */
 	const char *path; /* borrowed: must outlive this */
 	const u8 *data;	  /* borrowed: the content when fd is -1 (tests) */
 	int fd;		  /* owned; -1 = none */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Kernel and initrd files. */
-#include "vmm/firmware/boot/image.h"
+/* See image.h. */
+#include "vmm/firmware/image.h"
 
 #include <fcntl.h>
 #include <string.h>

@@ -259,6 +259,8 @@ int vars_file_put(struct vars_file *vars, const u8 *store)
 	int err = write_copy(vars->file.fd, next, vars->sequence + 1, store,
 			     vars->store_bytes);
 
+	/* What the host has lost of an earlier put is of no matter: this is all. */
+	vars->file.sync_err = 0;
 	if (!err)
 		err = block_file_sync(&vars->file);
 	if (err)

@@ -127,6 +127,22 @@ TEST(what_was_put_is_there_and_takes_turns)
 	folder_remove(&f);
 }
 
+TEST(a_put_that_the_disk_lost_is_made_good_by_the_next)
+{
+	struct folder f;
+	const char *path;
+
+	folder_make(&f);
+	path = make_file(&f);
+	check_eq(open_store(path), 0);
+	vars.file.sync_err = -EIO;
+	fill(3);
+	check_eq(vars_file_put(&vars, store), 0);
+	vars_file_close(&vars);
+	check_eq(holds(path), 3);
+	folder_remove(&f);
+}
+
 TEST(two_machines_do_not_share_a_file)
 {
 	struct vars_file second;

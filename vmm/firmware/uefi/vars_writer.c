@@ -35,6 +35,15 @@ static bool wait_for_work(struct vars_writer *writer)
 	return writer->dirty;
 }
 
+/* The host may have room, or its disk, again; after the end there is no more. */
+static void try_again_locked(struct vars_writer *writer)
+{
+	if (writer->quit)
+		return;
+	writer->dirty = true;
+	writer->due_ns = writer->earliest_ns;
+}
+
 /* needs: worker: pwrite64 */
 static void writer_main(void *ctx)
 {
@@ -56,6 +65,8 @@ static void writer_main(void *ctx)
 			       writer->file->file.name, strerror(-err));
 		told |= err != 0;
 		mutex_lock(&writer->lock);
+		if (err)
+			try_again_locked(writer);
 	}
 	mutex_unlock(&writer->lock);
 }

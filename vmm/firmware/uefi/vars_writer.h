@@ -5,7 +5,8 @@
  *
  * However often the guest writes, the file is written once in a while: a moment
  * after the first change, since firmware programs byte by byte, and then not for
- * VARS_PAUSE_NS. At the end what is still to be written is.
+ * VARS_PAUSE_NS. At the end what is still to be written is. What the host refuses to
+ * write is tried again after each pause, and at the end.
  */
 #ifndef VMM_FIRMWARE_UEFI_VARS_WRITER_H
 #define VMM_FIRMWARE_UEFI_VARS_WRITER_H

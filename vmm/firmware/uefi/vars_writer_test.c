@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "vmm/firmware/uefi/vars_writer.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
 #include "base/test.h"
 #include "vmm/block/harness_folder.h"
 
@@ -104,4 +109,64 @@ TEST(it_may_end_before_it_has_started)
 	begin(0, 0);
 	check_eq(end(), 0);
 	vars_writer_release(&t.writer);
+}
+
+/* The host refuses, as it does with a full disk; what to give back. */
+static int let_fail(void)
+{
+	int fd = t.file.file.fd;
+
+	t.file.file.fd = fd_open(t.path, O_RDONLY, 0);
+	check(t.file.file.fd >= 0);
+	return fd;
+}
+
+/* With the lock held: it has tried, and waits for another time. */
+static bool has_failed_locked(void)
+{
+	return t.writer.earliest_ns && t.writer.dirty;
+}
+
+static void wait_until_failed(void)
+{
+	u64 end_ns = clock_now_ns() + 60 * (u64)1000000000;
+	bool failed = false;
+
+	while (!failed) {
+		check(clock_now_ns() < end_ns);
+		mutex_lock(&t.writer.lock);
+		failed = has_failed_locked();
+		mutex_unlock(&t.writer.lock);
+	}
+}
+
+TEST(what_could_not_be_written_is_written_when_the_host_can)
+{
+	int good;
+
+	begin(0, NEVER);
+	good = let_fail();
+	check_eq(vars_writer_start(&t.writer), 0);
+	set(17, 1);
+	wait_until_failed();
+	mutex_lock(&t.writer.lock);
+	fd_close(&t.file.file.fd);
+	t.file.file.fd = good;
+	mutex_unlock(&t.writer.lock);
+	check_eq(end(), 1);
+}
+
+TEST(it_ends_when_the_host_never_can)
+{
+	int good;
+
+	begin(0, 0);
+	good = let_fail();
+	check_eq(vars_writer_start(&t.writer), 0);
+	set(17, 1);
+	vars_writer_release(&t.writer);
+	check_eq(t.file.sequence, 2);
+	vars_file_close(&t.file);
+	close(good);
+	folder_remove(&t.folder);
 }

@@ -20,7 +20,8 @@ static void show(struct pflash *flash, bool shown)
 	const struct pflash_config *config = &flash->config;
 	u64 changed = flash->changed_end - flash->changed_at;
 
-	if (flash->shown == shown)
+	/* What changed although it was to be seen is told as well. */
+	if (flash->shown == shown && !(shown && changed))
 		return;
 	/* Not taken away it tells bytes of the array for a status; not given back
 	 * it is slow. Both are tried again at the next command. */

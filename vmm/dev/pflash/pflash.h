@@ -68,8 +68,9 @@ struct pflash_config {
 	bool read_only;
 	/*
 	 * Gives the guest the array as memory, or takes it away; `changed` bytes
-	 * at `at` are not what they were when it was there last. False: the host
-	 * cannot, and all is as before. Or NULL. The device's lock is held.
+	 * at `at` are not what they were when it was given last. False: the host
+	 * cannot, and all is as before; so it may be given what it has. Or NULL.
+	 * The device's lock is held.
 	 */
 	bool (*show)(void *ctx, const struct pflash *flash, bool shown, u64 at,
 		     u64 changed);

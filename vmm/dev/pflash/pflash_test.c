@@ -269,6 +269,15 @@ TEST(a_host_that_refuses_is_asked_again)
 	put(0, PFLASH_READ_ARRAY);
 	check(t.flash.shown);
 	check_eq(t.changed, 1);
+	/* What changed while it could not be hidden is told, too. */
+	t.show_fails = true;
+	put(7, PFLASH_PROGRAM_BYTE);
+	put(7, 0);
+	t.show_fails = false;
+	t.changed = 0;
+	put(0, PFLASH_READ_ARRAY);
+	check_eq(t.changed_at, 7);
+	check_eq(t.changed, 1);
 }
 
 TEST(its_state_saves_restores_and_saves_the_same)

@@ -13,7 +13,7 @@ struct machine;
 /* What goes on the board, into an array of BOARD_FLASH_MAX; how many. */
 u32 flash_describe(struct machine *machine, struct pflash_config *ret);
 
-/* Once they are built: the engine has refused the slot of one. */
+/* After a start or a reset: the engine has refused the slot of one. */
 bool flash_is_hidden(const struct machine *machine);
 
 #endif

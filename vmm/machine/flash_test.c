@@ -146,3 +146,32 @@ TEST(an_engine_that_refuses_a_slot_is_reported)
 	check(failed > 8 && failed < 39);
 	end();
 }
+
+/* Else its vCPU would begin in nothing. */
+TEST(a_machine_whose_chip_does_not_come_back_at_a_reset_ends)
+{
+	u32 failed = 0, at = 0;
+
+	for (bool all = false; !all; at++) {
+		begin();
+		put(4 * GiB - CODE_BYTES, PFLASH_READ_STATUS);
+		fake_engine_add(&t.engine, 0,
+				(struct fake_exit){.reason = KVM_EXIT_SHUTDOWN});
+		fake_engine_add(
+			&t.engine, 0,
+			(struct fake_exit){.reason = KVM_EXIT_SYSTEM_EVENT,
+					   .detail = KVM_SYSTEM_EVENT_SHUTDOWN});
+		t.engine.fail = -ENOMEM;
+		t.engine.fail_at = 1 + at;
+		if (!machine_create(&t.config, &t.machine, &t.fault)) {
+			check_eq(machine_start(t.machine, &t.fault), 0);
+			machine_cont(t.machine);
+			check_eq(loop_run(t.loop), 0);
+			failed += t.status == 1;
+			check(t.status == 1 || t.engine.memslot_count == 4);
+			all = t.engine.call_count < t.engine.fail_at;
+		}
+		end();
+	}
+	check_eq(failed, 1);
+}

@@ -169,6 +169,10 @@ static int load(struct machine *m, struct fault *fault)
 {
 	if (!m->config.bios)
 		return load_kernel(m, fault);
+	/* Nor can anything be executed there. */
+	if (flash_is_hidden(m))
+		return fault_set(fault, FAULT_INTERNAL, trace_err(-ENOMEM),
+				 "the engine does not show the firmware");
 	if (m->config.bios->rom)
 		bios_load(m->config.bios, &m->mem);
 	return 0;
@@ -371,8 +375,6 @@ static int build_board(struct machine *m, struct fault *fault)
 	dev_host_init(&m->host, m->config.loop);
 	err = board_build(&m->board, &config);
 	m->board_built = true;
-	if (!err && flash_is_hidden(m))
-		err = trace_err(-ENOMEM);
 	if (!err && m->config.bios)
 		err = describe_to_bios(m);
 	if (err)

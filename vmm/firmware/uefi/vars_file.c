@@ -169,8 +169,13 @@ static int read_copy(struct vars_file *vars, u32 index, struct vars_copy *copy,
 				      vars->store_bytes);
 	if (err)
 		return err;
-	return copy->sequence &&
-	       copy->checksum == vars_copy_checksum(copy, to, vars->store_bytes);
+	return copy->checksum == vars_copy_checksum(copy, to, vars->store_bytes);
+}
+
+/* Sequences have no end: 0 comes after the last. */
+static bool is_newer(u64 sequence, u64 than)
+{
+	return (s64)(sequence - than) > 0;
 }
 
 /* The newer one of those that are whole, into `store`. */
@@ -178,6 +183,7 @@ static int read_newest(struct vars_file *vars, u8 *store, u8 *scratch,
 		       struct fault *fault)
 {
 	struct vars_copy copy;
+	bool found = false;
 
 	for (u32 i = 0; i < VARS_FILE_COPIES; i++) {
 		int whole = read_copy(vars, i, &copy, scratch);
@@ -185,13 +191,15 @@ static int read_newest(struct vars_file *vars, u8 *store, u8 *scratch,
 		if (whole < 0)
 			return fault_set(fault, FAULT_IO, whole,
 					 "cannot read '%s'", vars->file.name);
-		if (!whole || copy.sequence <= vars->sequence)
+		if (!whole ||
+		    (found && !is_newer(copy.sequence, vars->sequence)))
 			continue;
+		found = true;
 		memcpy(store, scratch, vars->store_bytes);
 		vars->sequence = copy.sequence;
 		vars->copy = i;
 	}
-	if (vars->sequence && vars->sequence != UINT64_MAX)
+	if (found)
 		return 0;
 	return fault_set(fault, FAULT_INVALID, trace_err(-EINVAL),
 			 "both copies of the UEFI variables in '%s' are damaged; "

@@ -10,8 +10,8 @@
  *
  * All numbers are little-endian. A checksum is the CRC-32 of zlib, over the
  * fields before and behind it, and over the store. The header never changes. The
- * copy with the higher sequence is what holds, if its checksum fits; the other
- * one is written over. So the end of the program or of the host leaves the old
+ * copy whose sequence is ahead is what holds, if its checksum fits; the other one
+ * is written over. So the end of the program or of the host leaves the old
  * store or the new one. The file has its full size from the start.
  *
  * A copy of the file is a state of the variables, for a snapshot of the machine.
@@ -37,7 +37,7 @@ struct vars_header {
 };
 
 struct vars_copy {
-	u64 sequence; /* from 1 */
+	u64 sequence; /* 1, 2 and so on, and 0 after the last */
 	u32 checksum;
 	u32 zero;
 };

@@ -199,6 +199,33 @@ TEST(what_is_no_such_file_is_refused_with_a_sentence)
 	folder_remove(&f);
 }
 
+/* Nobody comes that far, but a file can say so. */
+TEST(a_sequence_at_its_end_begins_anew)
+{
+	struct vars_copy copy = {.sequence = UINT64_MAX - 1};
+	struct folder f;
+	const char *path;
+
+	folder_make(&f);
+	path = make_file(&f);
+	fill(2);
+	copy.checksum = vars_copy_checksum(&copy, store, STORE);
+	poke(path, vars_copy_offset(STORE, 0), &copy, sizeof(copy));
+	fill(1);
+	copy.sequence++;
+	copy.checksum = vars_copy_checksum(&copy, store, STORE);
+	poke(path, vars_copy_offset(STORE, 1), &copy, sizeof(copy));
+	for (u8 i = 3; i < 7; i++) {
+		check_eq(open_store(path), 0);
+		check_eq(vars.sequence, (u64)i - 4);
+		fill(i);
+		check_eq(vars_file_put(&vars, store), 0);
+		vars_file_close(&vars);
+		check_eq(holds(path), i);
+	}
+	folder_remove(&f);
+}
+
 TEST(a_damaged_copy_gives_way_to_the_other_one)
 {
 	struct folder f;

@@ -146,17 +146,18 @@ bool gdb_soft_at(const struct gdb_breaks *b, gpa_t gpa)
 
 /* ---- hardware breakpoints and watchpoints ---- */
 
-static struct gdb_hard *hard_find(struct gdb_breaks *b, enum gdb_hard_kind kind,
-				  u64 address, u64 bytes)
+/* Its register, or -1. */
+static int hard_find(const struct gdb_breaks *b, enum gdb_hard_kind kind,
+		     u64 address, u64 bytes)
 {
 	for (u32 i = 0; i < GDB_HARD_MAX; i++) {
-		struct gdb_hard *hard = &b->hard[i];
+		const struct gdb_hard *hard = &b->hard[i];
 
 		if (hard->used && hard->kind == kind &&
 		    hard->address == address && hard->bytes == bytes)
-			return hard;
+			return (int)i;
 	}
-	return NULL;
+	return -1;
 }
 
 /* Of an instruction its first byte counts; gdb gives the size of an INT3. */
@@ -171,7 +172,7 @@ int gdb_hard_add(struct gdb_breaks *b, enum gdb_hard_kind kind, u64 address,
 	bytes = bytes_of(kind, bytes);
 	if (bytes > 8 || !is_power_of_two(bytes) || !is_aligned(address, bytes))
 		return trace_err(-EINVAL);
-	if (hard_find(b, kind, address, bytes))
+	if (hard_find(b, kind, address, bytes) >= 0)
 		return 0;
 	for (u32 i = 0; i < GDB_HARD_MAX; i++) {
 		if (b->hard[i].used)
@@ -188,11 +189,15 @@ int gdb_hard_add(struct gdb_breaks *b, enum gdb_hard_kind kind, u64 address,
 void gdb_hard_del(struct gdb_breaks *b, enum gdb_hard_kind kind, u64 address,
 		  u64 bytes)
 {
-	struct gdb_hard *hard =
-		hard_find(b, kind, address, bytes_of(kind, bytes));
+	int i = hard_find(b, kind, address, bytes_of(kind, bytes));
 
-	if (hard)
-		hard->used = false;
+	if (i >= 0)
+		b->hard[i].used = false;
+}
+
+bool gdb_hard_is_set(const struct gdb_breaks *b, const struct gdb_hard *hard)
+{
+	return hard_find(b, hard->kind, hard->address, hard->bytes) >= 0;
 }
 
 bool gdb_execute_at(const struct gdb_breaks *b, u64 address)

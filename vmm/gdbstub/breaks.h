@@ -73,6 +73,8 @@ void gdb_breaks_replant(struct gdb_breaks *b);
 
 bool gdb_soft_at(const struct gdb_breaks *b, gpa_t gpa);
 bool gdb_execute_at(const struct gdb_breaks *b, u64 address);
+/* Whether there is such a one, in whatever register. */
+bool gdb_hard_is_set(const struct gdb_breaks *b, const struct gdb_hard *hard);
 /* The one that DR6 names, or NULL. */
 const struct gdb_hard *gdb_hard_hit(const struct gdb_breaks *b, u64 dr6);
 

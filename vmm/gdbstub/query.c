@@ -136,8 +136,6 @@ static void monitor_info(struct gdb_session *s)
 static void monitor_reset(struct gdb_session *s)
 {
 	machine_reset(s->run.machine);
-	for (u32 i = 0; i < gdb_run_cpus(&s->run); i++)
-		gdb_run_moved(&s->run, i);
 	gdb_reply_ok(s);
 }
 

@@ -181,7 +181,7 @@ static u8 tags_abridged(u16 full)
 
 	for (u32 i = 0; i < 8; i++)
 		if ((full >> (2 * i) & 3) != TAG_EMPTY)
-			tags |= (u32)BIT(i);
+			tags |= 1u << i;
 	return (u8)tags;
 }
 

@@ -41,8 +41,14 @@ struct gdb_run {
 	enum gdb_action action[MACHINE_CPUS_MAX];
 	bool told_at[MACHINE_CPUS_MAX]; /* it stands at a breakpoint, told */
 	int leaving;			/* the vCPU that leaves one, or -1 */
+	/* Why the machine is about to stand, until it is told. */
+	bool has_found;
+	struct gdb_stop found;
+	/* Watchpoints that vCPUs hit in the moment of another's stop: told when
+	 * they are to go. */
+	struct gdb_hard missed[MACHINE_CPUS_MAX];
+	struct loop_work missed_work;
 	struct machine_watch watch;
-	struct loop_work go_work;
 	/* It stands for `last`. */
 	void (*stopped)(struct gdb_run *run);
 };

@@ -103,9 +103,7 @@ static void execute(struct gdb_session *s)
 	} else if (!gdb_command_run(s, &c)) {
 		gdb_text_clear(&s->reply);
 	}
-	if (!s->run.running && !s->over)
-		send(s);
-	else if (s->run.running && s->reply.size)
+	if (!s->over && (!s->run.running || s->reply.size))
 		send(s);
 }
 

@@ -2,6 +2,8 @@
 /* A client's packets, on a machine whose vCPUs play exits. */
 #include "vmm/gdbstub/session.h"
 
+#include <unistd.h>
+
 #include "base/clock.h"
 #include "base/test.h"
 #include "vmm/gdbstub/registers.h"
@@ -107,6 +109,48 @@ static void exit_debug(u32 vcpu, u32 vector, u64 pc, u64 dr6)
 					   .detail = vector,
 					   .address = pc,
 					   .value = dr6});
+}
+
+/* Both vCPUs, each of which plays its exit when the other does. */
+static void exits_together(u64 pc, u64 dr6)
+{
+	fake_engine_add(&m.engine, 0,
+			(struct fake_exit){.reason = KVM_EXIT_DEBUG,
+					   .together = true,
+					   .detail = 3,
+					   .address = pc});
+	fake_engine_add(&m.engine, 1,
+			(struct fake_exit){.reason = KVM_EXIT_DEBUG,
+					   .together = true,
+					   .detail = 1,
+					   .value = dr6});
+}
+
+/* The exit of a vCPU that has just been let go for the first time; the loop has
+ * not heard of it. */
+static void wait_for_exit(u32 vcpu)
+{
+	while (__atomic_load_n(&m.engine.vcpu[vcpu].run_count,
+			       __ATOMIC_ACQUIRE) < 2)
+		usleep(1000);
+}
+
+static void settle(void)
+{
+	for (u32 i = 0; i < 20; i++)
+		check_eq(loop_run_once(m.loop, 0), 0);
+}
+
+static struct {
+	struct machine_watch watch;
+	u32 stops, conts;
+} other;
+
+static void on_news(struct machine_watch *watch, const struct machine_news *news)
+{
+	(void)watch;
+	other.stops += news->kind == MACHINE_NEWS_STOP;
+	other.conts += news->kind == MACHINE_NEWS_CONT;
 }
 
 static u8 byte_at(gpa_t gpa)
@@ -391,6 +435,102 @@ TEST(a_vcpu_leaves_a_breakpoint_that_was_told_by_a_step_of_its_own)
 	end();
 }
 
+TEST(what_is_the_debuggers_own_affair_is_told_to_nobody)
+{
+	prepare();
+	exit_debug(0, 3, 0x9000, 0);
+	exit_debug(0, 1, 0x9001, 0x4000); /* it leaves the breakpoint */
+	exit_debug(0, 3, 0x7000, 0);	  /* the guest's */
+	exit_debug(0, 3, 0x9000, 0);
+	begin(1);
+	at(0, 0x9000);
+	memset(&other, 0, sizeof(other));
+	other.watch.tell = on_news;
+	machine_watch_add(m.machine, &other.watch);
+	check_str_eq(ask("Z0,9000,1"), "OK");
+	check_str_eq(ask("vCont;c"), "nothing");
+	run_until_told();
+	check_str_eq(answer(), "T05thread:1;");
+	check_str_eq(ask("vCont;c"), "nothing");
+	run_until_told();
+	check_str_eq(answer(), "T05thread:1;");
+	check_eq(m.engine.vcpu[0].debug_given_back, 1);
+	check_eq(other.stops, 2);
+	check_eq(other.conts, 2);
+	end();
+}
+
+TEST(a_watchpoint_hit_in_the_moment_of_anothers_stop_is_told_next)
+{
+	prepare();
+	exits_together(0x9000, 1);
+	begin(2);
+	at(0, 0x9000);
+	check_str_eq(ask("Z0,9000,1"), "OK");
+	check_str_eq(ask("Z2,9100,8"), "OK");
+	check_str_eq(ask("vCont;c"), "nothing");
+	run_until_told();
+	check_str_eq(answer(), "T05thread:1;");
+	/* As gdb does it: all out, and in again. */
+	check_str_eq(ask("z2,9100,8"), "OK");
+	check_str_eq(ask("Z1,9200,1"), "OK");
+	check_str_eq(ask("Z2,9100,8"), "OK");
+	check_str_eq(ask("vCont;c:1"), "nothing"); /* not yet: it is held */
+	check_eq(machine_status(m.machine), MACHINE_RUNS);
+	send_bytes("\x03", 1);
+	check_str_eq(answer(), "T02thread:1;");
+	t.wakes = 0;
+	check_str_eq(ask("vCont;c"), "nothing");
+	run_until_told();
+	check_str_eq(answer(), "T05thread:2;watch:9100;");
+	check_str_eq(ask("vCont;c"), "nothing");
+	check_eq(machine_status(m.machine), MACHINE_RUNS);
+	end();
+}
+
+TEST(a_watchpoint_hit_that_waits_goes_with_its_watchpoint)
+{
+	prepare();
+	exits_together(0x9000, 1);
+	begin(2);
+	at(0, 0x9000);
+	check_str_eq(ask("Z0,9000,1"), "OK");
+	check_str_eq(ask("Z2,9100,8"), "OK");
+	check_str_eq(ask("vCont;c"), "nothing");
+	run_until_told();
+	check_str_eq(answer(), "T05thread:1;");
+	check_str_eq(ask("z2,9100,8"), "OK");
+	check_str_eq(ask("vCont;c"), "nothing");
+	settle();
+	check_str_eq(answer(), "nothing");
+	check_eq(machine_status(m.machine), MACHINE_RUNS);
+	end();
+}
+
+/* vCPU 1 is alone to leave, and then waits to be started by vCPU 0. */
+TEST(a_reset_lets_go_whom_a_leaving_vcpu_held)
+{
+	prepare();
+	exit_debug(1, 3, 0x9000, 0);
+	begin(2);
+	at(1, 0x9000);
+	check_str_eq(ask("M9000,1:55"), "OK");
+	check_str_eq(ask("Z0,9000,1"), "OK");
+	check_str_eq(ask("vCont;c"), "nothing");
+	run_until_told();
+	check_str_eq(answer(), "T05thread:2;");
+	check_str_eq(ask("vCont;c"), "nothing");
+	check_eq(byte_at(0x9000), 0x55);
+	machine_reset(m.machine);
+	settle();
+	check_eq(byte_at(0x9000), 0xcc);
+	check_eq(t.session.run.leaving, -1);
+	check_eq(m.engine.vcpu[1].debug.control,
+		 KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_SW_BP);
+	check_eq(machine_status(m.machine), MACHINE_RUNS);
+	end();
+}
+
 TEST(a_step_holds_all_other_vcpus)
 {
 	u32 runs;
@@ -476,6 +616,56 @@ TEST(a_lost_client_does_not_start_what_was_paused)
 	end();
 }
 
+TEST(a_client_lost_in_the_moment_of_a_hit_leaves_a_machine_that_runs)
+{
+	prepare();
+	exit_debug(0, 3, 0x9000, 0);
+	begin(1);
+	check_str_eq(ask("M9000,1:55"), "OK");
+	check_str_eq(ask("Z0,9000,1"), "OK");
+	check_str_eq(ask("vCont;c"), "nothing");
+	wait_for_exit(0);
+	gdb_session_end(&t.session);
+	settle();
+	check_eq(machine_status(m.machine), MACHINE_RUNS);
+	check_eq(m.engine.vcpu[0].debug.control, 0);
+	check_eq(byte_at(0x9000), 0x55);
+	check_eq(gdb_session_begin(&t.session, m.machine), 0);
+	end();
+}
+
+TEST(an_interrupt_in_the_moment_of_a_hit_is_one_stop)
+{
+	prepare();
+	exit_debug(0, 3, 0x9000, 0);
+	begin(1);
+	check_str_eq(ask("Z0,9000,1"), "OK");
+	check_str_eq(ask("vCont;c"), "nothing");
+	wait_for_exit(0);
+	send_bytes("\x03", 1);
+	check_str_eq(answer(), "T05thread:1;");
+	settle();
+	check_str_eq(answer(), "nothing");
+	end();
+}
+
+/* The guest's own INT3 does not undo a stop that comes with it. */
+TEST(an_interrupt_beside_an_int3_of_the_guests_stops)
+{
+	prepare();
+	exit_debug(0, 3, 0x7000, 0);
+	begin(1);
+	check_str_eq(ask("Z0,9000,1"), "OK");
+	check_str_eq(ask("vCont;c"), "nothing");
+	wait_for_exit(0);
+	send_bytes("\x03", 1);
+	check_str_eq(answer(), "T02thread:1;");
+	check_eq(m.engine.vcpu[0].debug_given_back, 1);
+	settle();
+	check_eq(machine_status(m.machine), MACHINE_STOPPED);
+	end();
+}
+
 TEST(a_monitor_does_not_let_go_what_the_debugger_holds)
 {
 	prepare();
@@ -494,7 +684,9 @@ TEST(while_it_runs_only_an_interrupt_or_an_end_is_heard)
 	begin(1);
 	check_str_eq(ask("vCont;c"), "nothing");
 	check_str_eq(ask("g"), "E10");
-	check_str_eq(ask("D"), "OK");
+	tell("D");
+	check_eq(t.session.out.size, strlen("+$OK#9a")); /* once */
+	check_str_eq(answer(), "OK");
 	end();
 }
 

@@ -28,7 +28,7 @@ static void machine_resume(struct machine *m)
 {
 	assert(m->state == MACHINE_PAUSED && m->wanted == MACHINE_RUNS);
 	mutex_lock(&m->lock);
-	if (m->event == EVENT_NONE) {
+	if (m->event == EVENT_NONE && !m->debug_waits) {
 		m->state = MACHINE_RUNNING;
 		__atomic_store_n(&m->pause_wanted, false, __ATOMIC_RELEASE);
 		cond_wake_all(&m->changed);
@@ -83,12 +83,60 @@ bool machine_ask(struct machine *m, enum machine_event event, int status,
 	return ask(m, event, status, at, CAUSE_GUEST);
 }
 
+/* Beside the events: a debugger must not cost the guest its power-off. */
+void machine_ask_debug(struct vcpu *vcpu)
+{
+	struct machine *m = vcpu->machine;
+
+	mutex_lock(&m->lock);
+	vcpu->met = m->debug_waits = true;
+	/* It executes nothing more. */
+	__atomic_store_n(&m->pause_wanted, true, __ATOMIC_RELEASE);
+	mutex_unlock(&m->lock);
+	loop_post(m->config.loop, &m->event_work);
+}
+
+static void forget_debug(struct machine *m)
+{
+	mutex_lock(&m->lock);
+	m->debug_waits = false;
+	for (u32 i = 0; i < m->config.cpu_count; i++)
+		m->vcpu[i].met = false;
+	mutex_unlock(&m->lock);
+}
+
+static bool is_to_stop(struct machine *m, u32 vcpu)
+{
+	list_for_each(it, &m->watches) {
+		struct machine_watch *watch =
+			list_entry(it, struct machine_watch, link);
+
+		if (watch->met && !watch->met(watch, vcpu))
+			return false;
+	}
+	return true;
+}
+
+/* Of several in the same moment the first one to stop for is told; watches hear
+ * of all. -1: there is none. All vCPUs are parked. */
+static int debug_stop(struct machine *m)
+{
+	int first = -1;
+
+	for (u32 i = 0; i < m->config.cpu_count; i++)
+		if (m->vcpu[i].met && is_to_stop(m, i) && first < 0)
+			first = (int)i;
+	forget_debug(m);
+	return first;
+}
+
 static void reset_due(struct machine *m)
 {
 	const struct machine_news news = {.kind = MACHINE_NEWS_RESET,
 					  .cause = m->cause};
 	struct fault fault = {};
 
+	forget_debug(m);
 	if (m->config.no_reboot) {
 		machine_over(m, 0, m->cause);
 	} else if (machine_restart(m, &fault)) {
@@ -113,6 +161,14 @@ static void stop_as(struct machine *m, enum machine_status status, u32 vcpu)
 	tell(m, &(struct machine_news){.kind = MACHINE_NEWS_STOP, .vcpu = vcpu});
 }
 
+static void debug_due(struct machine *m)
+{
+	int vcpu = debug_stop(m);
+
+	if (vcpu >= 0)
+		stop_as(m, MACHINE_DEBUGGED, (u32)vcpu);
+}
+
 void machine_event_due(struct loop_work *work)
 {
 	struct machine *m = work->ctx;
@@ -127,6 +183,7 @@ void machine_event_due(struct loop_work *work)
 		return;
 	switch (event) {
 	case EVENT_NONE:
+		debug_due(m);
 		break;
 	case EVENT_OFF:
 		machine_over(m, 0, CAUSE_GUEST);
@@ -140,9 +197,6 @@ void machine_event_due(struct loop_work *work)
 	case EVENT_FAILED:
 		failed(m);
 		break;
-	case EVENT_DEBUG:
-		stop_as(m, MACHINE_DEBUGGED, m->at->index);
-		break;
 	}
 	if (m->state == MACHINE_PAUSED && m->wanted == MACHINE_RUNS)
 		machine_resume(m);
@@ -155,12 +209,19 @@ enum machine_status machine_status(const struct machine *m)
 	return m->state == MACHINE_OVER ? MACHINE_ENDED : m->wanted;
 }
 
+/* One stop, whoever else has asked for it in the same moment. */
 void machine_stop(struct machine *m)
 {
+	int vcpu;
+
 	if (machine_status(m) != MACHINE_RUNS)
 		return;
 	machine_pause(m);
-	stop_as(m, MACHINE_STOPPED, 0);
+	vcpu = debug_stop(m);
+	if (vcpu >= 0)
+		stop_as(m, MACHINE_DEBUGGED, (u32)vcpu);
+	else
+		stop_as(m, MACHINE_STOPPED, 0);
 }
 
 void machine_cont(struct machine *m)

@@ -388,6 +388,15 @@ static void complete(struct fake_vcpu *v)
 		memcpy(&exit->read, v->vcpu.run->mmio.data, 8);
 }
 
+/* For exits in one moment: once in a vCPU's life. */
+static void meet(struct fake_engine *fake)
+{
+	__atomic_fetch_add(&fake->together_count, 1, __ATOMIC_RELEASE);
+	while (__atomic_load_n(&fake->together_count, __ATOMIC_ACQUIRE) <
+	       fake->vcpu_count)
+		usleep(100);
+}
+
 static int fake_run(struct engine_vcpu *vcpu)
 {
 	struct fake_vcpu *v = vcpu_of(vcpu);
@@ -406,6 +415,8 @@ static int fake_run(struct engine_vcpu *vcpu)
 	exit = &v->exit[v->next++];
 	if (exit->err)
 		return exit->err;
+	if (exit->together)
+		meet(v->engine);
 	play(vcpu->run, exit);
 	v->pending = true;
 	return 0;

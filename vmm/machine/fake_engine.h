@@ -19,9 +19,10 @@ struct fake_exit {
 	u64 address;
 	u32 size, count;
 	bool write;
-	u64 value;  /* written by the guest */
-	u64 read;   /* what the machine answered; filled when completed */
-	u32 detail; /* suberror, event type, vector of KVM_EXIT_DEBUG; there
+	bool together; /* not before all vCPUs are at such an exit */
+	u64 value;     /* written by the guest */
+	u64 read;      /* what the machine answered; filled when completed */
+	u32 detail;    /* suberror, event type, vector of KVM_EXIT_DEBUG; there
 		     * `address` is pc and `value` dr6 */
 };
 
@@ -59,6 +60,7 @@ struct fake_engine {
 	u32 fail_at, call_count;
 	struct fake_vcpu vcpu[FAKE_VCPU_MAX];
 	u32 vcpu_count;
+	u32 together_count; /* vCPUs that came to such an exit; atomic */
 	u32 live_vcpus;
 };
 

@@ -89,7 +89,8 @@ enum machine_status {
 
 enum machine_status machine_status(const struct machine *machine);
 
-/* All vCPUs stand, with no instruction half done, until machine_cont. */
+/* All vCPUs stand, with no instruction half done, until machine_cont. It is
+ * MACHINE_DEBUGGED where one has met something in the same moment. */
 void machine_stop(struct machine *machine);
 /* Nothing once it is over. */
 void machine_cont(struct machine *machine);
@@ -117,10 +118,16 @@ struct machine_news {
 struct machine_watch {
 	void (*tell)(struct machine_watch *watch,
 		     const struct machine_news *news);
+	/*
+	 * A debugger's; else NULL. vCPU `vcpu` has met something that the
+	 * engine's `run->debug` tells, and no vCPU executes. True: the machine
+	 * stops for it, which is told. False: it goes on, and nobody is told.
+	 */
+	bool (*met)(struct machine_watch *watch, u32 vcpu);
 	struct list link;
 };
 
-/* Fill `tell` first. What is told may take away its own watch only. */
+/* Fill `tell` and `met` first. What is told may take away its own watch only. */
 void machine_watch_add(struct machine *machine, struct machine_watch *watch);
 void machine_watch_del(struct machine_watch *watch);
 

@@ -29,7 +29,6 @@ enum machine_event {
 	EVENT_RESET,
 	EVENT_EXIT,
 	EVENT_FAILED,
-	EVENT_DEBUG,
 };
 
 struct machine {
@@ -49,7 +48,7 @@ struct machine {
 	struct vcpu *vcpu; /* owned: cpu_count of them */
 	u32 created_count, started_count;
 
-	/* Guards what is below and vcpu.parked. The innermost of our locks. */
+	/* Guards what is below, vcpu.parked and vcpu.met. The innermost of our locks. */
 	struct mutex lock;
 	struct cond changed;
 	u32 parked_count;
@@ -59,7 +58,8 @@ struct machine {
 	enum machine_event event;
 	int exit_status;	  /* of EVENT_EXIT */
 	enum machine_cause cause; /* of EVENT_RESET */
-	struct vcpu *at;	  /* of EVENT_FAILED and EVENT_DEBUG */
+	struct vcpu *at;	  /* of EVENT_FAILED */
+	bool debug_waits;	  /* one of vcpu.met is set */
 	struct loop_work event_work;
 };
 
@@ -67,7 +67,10 @@ struct machine {
 bool machine_ask(struct machine *machine, enum machine_event event, int status,
 		 struct vcpu *at);
 
-/* The work of the event that waits. */
+/* The vCPU has met what a debugger asked for. Any thread, never blocks. */
+void machine_ask_debug(struct vcpu *vcpu);
+
+/* The work of what waits. */
 void machine_event_due(struct loop_work *work);
 
 /* All vCPUs that were started are parked when it returns. The loop's thread. */

@@ -447,6 +447,84 @@ TEST(a_debug_exit_stops_the_machine_and_says_where)
 	end();
 }
 
+static u32 met_count;
+
+static bool on_met(struct machine_watch *watch, u32 vcpu)
+{
+	check(watch == &told.watch);
+	check_eq(vcpu, met_count);
+	met_count++;
+	return true;
+}
+
+/* A vCPU's second run is to finish the instruction, for the pause. */
+static void wait_until_met(u32 vcpu)
+{
+	while (__atomic_load_n(&t.engine.vcpu[vcpu].run_count,
+			       __ATOMIC_ACQUIRE) < 2)
+		usleep(1000);
+}
+
+TEST(of_two_debug_exits_in_one_moment_one_stop_is_told_and_both_are_met)
+{
+	const struct fake_exit exit = {.reason = KVM_EXIT_DEBUG,
+				       .together = true};
+
+	begin();
+	t.config.cpu_count = 2;
+	exit_add(0, exit);
+	exit_add(1, exit);
+	met_count = 0;
+	told.watch.met = on_met;
+	start_watched();
+	machine_cont(t.machine);
+	while (told.count < 2)
+		check_eq(loop_run_once(t.loop, NS_PER_S), 0);
+	check_eq(loop_run_once(t.loop, 0), 0);
+	check_eq(told.count, 2);
+	check_told(1, MACHINE_NEWS_STOP);
+	check_eq(told.news[1].vcpu, 0);
+	check_eq(met_count, 2);
+	machine_cont(t.machine);
+	check_eq(loop_run_once(t.loop, 0), 0);
+	check_eq(machine_status(t.machine), MACHINE_RUNS);
+	told.watch.met = NULL;
+	end();
+}
+
+TEST(a_stop_and_a_debug_exit_in_one_moment_are_one_stop)
+{
+	begin();
+	exit_add(0, (struct fake_exit){.reason = KVM_EXIT_DEBUG});
+	start_watched();
+	machine_cont(t.machine);
+	wait_until_met(0);
+	machine_stop(t.machine);
+	check_eq(loop_run_once(t.loop, NS_PER_S), 0);
+	check_eq(told.count, 2);
+	check_eq(machine_status(t.machine), MACHINE_DEBUGGED);
+	machine_cont(t.machine);
+	check_eq(loop_run_once(t.loop, 0), 0);
+	check_eq(told.count, 3);
+	check_eq(machine_status(t.machine), MACHINE_RUNS);
+	end();
+}
+
+TEST(a_debug_exit_does_not_cost_a_reset)
+{
+	begin();
+	exit_add(0, (struct fake_exit){.reason = KVM_EXIT_DEBUG});
+	start_watched();
+	machine_cont(t.machine);
+	wait_until_met(0);
+	machine_reset(t.machine);
+	check_eq(loop_run_once(t.loop, NS_PER_S), 0);
+	check_told(1, MACHINE_NEWS_RESET);
+	check_eq(told.count, 2); /* what it has met is void */
+	check_eq(machine_status(t.machine), MACHINE_RUNS);
+	end();
+}
+
 TEST(a_held_cpu_stands_while_others_go_on)
 {
 	begin();

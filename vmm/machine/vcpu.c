@@ -71,7 +71,7 @@ static void exit_internal_error(struct vcpu *vcpu)
  * run. */
 static void exit_debug(struct vcpu *vcpu)
 {
-	machine_ask(vcpu->machine, EVENT_DEBUG, 0, vcpu);
+	machine_ask_debug(vcpu);
 }
 
 static void exit_system_event(struct vcpu *vcpu)

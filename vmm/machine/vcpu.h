@@ -26,6 +26,7 @@ struct vcpu {
 	bool started;		     /* the thread; the loop's thread only */
 	int thread_number;	     /* gettid(), set by itself; atomic */
 	bool parked, held;	     /* machine's lock */
+	bool met;		     /* KVM_EXIT_DEBUG; machine's lock */
 	struct vcpu_state *power_on; /* owned */
 
 	/* Why it failed, once EVENT_FAILED names it. */

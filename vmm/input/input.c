@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NS_PER_MS ((u64)1000000)
-#define RETRY_MS  5
+#include "base/clock.h"
+
+#define RETRY_MS 5
 
 void input_add_sink(struct input *input, struct input_sink *sink)
 {

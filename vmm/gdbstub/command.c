@@ -120,6 +120,14 @@ static int parse_all(struct gdb_cursor *c, struct gdb_registers *r)
 	return 0;
 }
 
+static void answer(struct gdb_session *s, int err)
+{
+	if (err)
+		gdb_reply_error(s, err);
+	else
+		gdb_reply_ok(s);
+}
+
 static void write_all(struct gdb_session *s, struct gdb_cursor *c)
 {
 	struct gdb_registers old, new;
@@ -130,10 +138,7 @@ static void write_all(struct gdb_session *s, struct gdb_cursor *c)
 		err = parse_all(c, &new);
 	if (!err)
 		err = store(s, &old, &new);
-	if (err)
-		gdb_reply_error(s, err);
-	else
-		gdb_reply_ok(s);
+	answer(s, err);
 }
 
 static void write_one(struct gdb_session *s, struct gdb_cursor *c)
@@ -153,10 +158,7 @@ static void write_one(struct gdb_session *s, struct gdb_cursor *c)
 		err = -EINVAL;
 	if (!err)
 		err = store(s, &old, &new);
-	if (err)
-		gdb_reply_error(s, err);
-	else
-		gdb_reply_ok(s);
+	answer(s, err);
 }
 
 /* ---- memory ---- */
@@ -195,10 +197,10 @@ static void read_memory(struct gdb_session *s, struct gdb_cursor *c)
 static void put_memory(struct gdb_session *s, u64 address, const u8 *data,
 		       u64 size)
 {
-	if (gdb_memory_write(s->run.machine, s->vcpu, address, data, (u32)size))
-		gdb_reply_ok(s);
-	else
-		gdb_reply_error(s, -EFAULT);
+	answer(s, gdb_memory_write(s->run.machine, s->vcpu, address, data,
+				   (u32)size)
+			  ? 0
+			  : -EFAULT);
 }
 
 static void write_memory(struct gdb_session *s, struct gdb_cursor *c)
@@ -267,10 +269,7 @@ static void add_break(struct gdb_session *s, struct gdb_cursor *c)
 		err = gdb_hard_add(&s->run.breaks, kind, address, size);
 	else
 		return;
-	if (err)
-		gdb_reply_error(s, err);
-	else
-		gdb_reply_ok(s);
+	answer(s, err);
 }
 
 static void del_break(struct gdb_session *s, struct gdb_cursor *c)

@@ -9,15 +9,6 @@ enum {
 	KBD_SET_LEDS = 0xed,
 	KBD_ECHO = 0xee,
 	KBD_SCAN_SET = 0xf0,
-	KBD_IDENTIFY = 0xf2,
-	KBD_SET_RATE = 0xf3,
-	KBD_ENABLE = 0xf4,
-	KBD_DISABLE = 0xf5,
-	KBD_DEFAULTS = 0xf6,
-	KBD_RESEND = 0xfe, /* in both directions */
-	KBD_RESET = 0xff,
-	KBD_ACK = 0xfa,
-	KBD_TEST_PASSED = 0xaa,
 };
 
 /* 10.9 a second, after half a second. */
@@ -193,10 +184,10 @@ static void set_defaults(struct ps2_keyboard *keyboard)
 static void choose_set(struct ps2_keyboard *keyboard, u8 set)
 {
 	if (set > 2) {
-		ps2_out_answer(&keyboard->out, KBD_RESEND);
+		ps2_out_answer(&keyboard->out, PS2_RESEND);
 		return;
 	}
-	ps2_out_answer(&keyboard->out, KBD_ACK);
+	ps2_out_answer(&keyboard->out, PS2_ACK);
 	if (!set) {
 		ps2_out_answer(&keyboard->out, keyboard->scan_set);
 		return;
@@ -215,7 +206,7 @@ static void take_data(struct ps2_keyboard *keyboard, u8 byte)
 		choose_set(keyboard, byte);
 		return;
 	}
-	ps2_out_answer(&keyboard->out, KBD_ACK);
+	ps2_out_answer(&keyboard->out, PS2_ACK);
 	if (command == KBD_SET_LEDS)
 		keyboard->leds = byte & 7;
 	else
@@ -231,36 +222,36 @@ static void command(struct ps2_keyboard *keyboard, u8 byte)
 	case KBD_ECHO:
 		ps2_out_answer(out, KBD_ECHO);
 		return;
-	case KBD_RESEND:
+	case PS2_RESEND:
 		ps2_out_answer(out, out->last);
 		return;
 	case KBD_SET_LEDS:
 	case KBD_SCAN_SET:
-	case KBD_SET_RATE:
+	case PS2_SET_RATE:
 		keyboard->pending = byte;
 		break;
-	case KBD_ENABLE:
+	case PS2_ENABLE:
 		ps2_out_forget_data(out);
 		keyboard->scanning = true;
 		break;
-	case KBD_DISABLE:
-	case KBD_DEFAULTS:
+	case PS2_DISABLE:
+	case PS2_DEFAULTS:
 		set_defaults(keyboard);
-		keyboard->scanning = byte == KBD_DEFAULTS;
+		keyboard->scanning = byte == PS2_DEFAULTS;
 		break;
-	case KBD_RESET:
+	case PS2_RESET:
 		ps2_keyboard_reset(keyboard);
 		break;
-	case KBD_IDENTIFY:
+	case PS2_IDENTIFY:
 		break;
 	default:
-		ps2_out_answer(out, KBD_RESEND);
+		ps2_out_answer(out, PS2_RESEND);
 		return;
 	}
-	ps2_out_answer(out, KBD_ACK);
-	if (byte == KBD_RESET)
-		ps2_out_answer(out, KBD_TEST_PASSED);
-	if (byte == KBD_IDENTIFY) {
+	ps2_out_answer(out, PS2_ACK);
+	if (byte == PS2_RESET)
+		ps2_out_answer(out, PS2_TEST_PASSED);
+	if (byte == PS2_IDENTIFY) {
 		ps2_out_answer(out, 0xab);
 		ps2_out_answer(out, 0x83);
 	}
@@ -280,7 +271,7 @@ void ps2_keyboard_write(struct ps2_keyboard *keyboard, u8 byte)
 
 void ps2_keyboard_reset(struct ps2_keyboard *keyboard)
 {
-	*keyboard = (struct ps2_keyboard){.out.last = KBD_TEST_PASSED};
+	*keyboard = (struct ps2_keyboard){.out.last = PS2_TEST_PASSED};
 	set_defaults(keyboard);
 }
 

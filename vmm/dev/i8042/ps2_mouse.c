@@ -15,15 +15,6 @@ enum {
 	MOUSE_WRAP_END = 0xec,
 	MOUSE_WRAP = 0xee,
 	MOUSE_REMOTE = 0xf0,
-	MOUSE_IDENTIFY = 0xf2,
-	MOUSE_RATE = 0xf3,
-	MOUSE_ENABLE = 0xf4,
-	MOUSE_DISABLE = 0xf5,
-	MOUSE_DEFAULTS = 0xf6,
-	MOUSE_RESEND = 0xfe, /* in both directions */
-	MOUSE_RESET = 0xff,
-	MOUSE_ACK = 0xfa,
-	MOUSE_TEST_PASSED = 0xaa,
 };
 
 /* The first byte of a packet. [PS2-MOUSE "Movement Data Packet"] */
@@ -251,11 +242,11 @@ static void take_data(struct ps2_mouse *mouse, u8 byte)
 
 	mouse->pending = 0;
 	if (command == MOUSE_RESOLUTION && byte > RESOLUTION_MAX) {
-		ps2_out_answer(&mouse->out, MOUSE_RESEND);
+		ps2_out_answer(&mouse->out, PS2_RESEND);
 		return;
 	}
-	ps2_out_answer(&mouse->out, MOUSE_ACK);
-	if (command == MOUSE_RATE)
+	ps2_out_answer(&mouse->out, PS2_ACK);
+	if (command == PS2_SET_RATE)
 		set_rate(mouse, byte);
 	else
 		mouse->resolution = byte;
@@ -271,11 +262,11 @@ static void answer_command(struct ps2_mouse *mouse, u8 byte)
 	case MOUSE_READ:
 		answer_packet(mouse);
 		break;
-	case MOUSE_IDENTIFY:
+	case PS2_IDENTIFY:
 		ps2_out_answer(&mouse->out, mouse->id);
 		break;
-	case MOUSE_RESET:
-		ps2_out_answer(&mouse->out, MOUSE_TEST_PASSED);
+	case PS2_RESET:
+		ps2_out_answer(&mouse->out, PS2_TEST_PASSED);
 		ps2_out_answer(&mouse->out, mouse->id);
 		break;
 	default:
@@ -301,23 +292,23 @@ static bool obey(struct ps2_mouse *mouse, u8 byte)
 		mouse->wrapping = byte == MOUSE_WRAP;
 		break;
 	case MOUSE_RESOLUTION:
-	case MOUSE_RATE:
+	case PS2_SET_RATE:
 		mouse->pending = byte;
 		break;
-	case MOUSE_ENABLE:
-	case MOUSE_DISABLE:
-		mouse->reporting = byte == MOUSE_ENABLE;
+	case PS2_ENABLE:
+	case PS2_DISABLE:
+		mouse->reporting = byte == PS2_ENABLE;
 		forget_movement(mouse);
 		break;
-	case MOUSE_DEFAULTS:
+	case PS2_DEFAULTS:
 		set_defaults(mouse);
 		break;
-	case MOUSE_RESET:
+	case PS2_RESET:
 		ps2_mouse_reset(mouse);
 		break;
 	case MOUSE_STATUS:
 	case MOUSE_READ:
-	case MOUSE_IDENTIFY:
+	case PS2_IDENTIFY:
 		break;
 	default:
 		return false;
@@ -328,15 +319,15 @@ static bool obey(struct ps2_mouse *mouse, u8 byte)
 static void command(struct ps2_mouse *mouse, u8 byte)
 {
 	mouse->pending = 0;
-	if (byte == MOUSE_RESEND) {
+	if (byte == PS2_RESEND) {
 		ps2_out_answer(&mouse->out, mouse->out.last);
 		return;
 	}
 	if (!obey(mouse, byte)) {
-		ps2_out_answer(&mouse->out, MOUSE_RESEND);
+		ps2_out_answer(&mouse->out, PS2_RESEND);
 		return;
 	}
-	ps2_out_answer(&mouse->out, MOUSE_ACK);
+	ps2_out_answer(&mouse->out, PS2_ACK);
 	answer_command(mouse, byte);
 }
 
@@ -348,7 +339,7 @@ void ps2_mouse_write(struct ps2_mouse *mouse, u8 byte)
 		ps2_out_forget_data(&mouse->out);
 		mouse->told = UNKNOWN;
 	}
-	if (mouse->wrapping && byte != MOUSE_RESET && byte != MOUSE_WRAP_END)
+	if (mouse->wrapping && byte != PS2_RESET && byte != MOUSE_WRAP_END)
 		ps2_out_answer(&mouse->out, byte);
 	else if (mouse->pending && byte < MOUSE_SCALING_1)
 		take_data(mouse, byte);
@@ -364,7 +355,7 @@ void ps2_mouse_reset(struct ps2_mouse *mouse)
 	*mouse = (struct ps2_mouse){
 		.buttons = mouse->buttons,
 		.told = mouse->buttons,
-		.out.last = MOUSE_TEST_PASSED,
+		.out.last = PS2_TEST_PASSED,
 	};
 	set_defaults(mouse);
 }

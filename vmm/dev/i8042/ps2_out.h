@@ -13,6 +13,19 @@
 #define PS2_ANSWER_BYTES 8
 #define PS2_DATA_BYTES	 16
 
+/* What keyboards and mice have in common. [PS2-MOUSE "Command Set"] */
+enum {
+	PS2_IDENTIFY = 0xf2,
+	PS2_SET_RATE = 0xf3,
+	PS2_ENABLE = 0xf4,
+	PS2_DISABLE = 0xf5,
+	PS2_DEFAULTS = 0xf6,
+	PS2_RESEND = 0xfe, /* in both directions */
+	PS2_RESET = 0xff,
+	PS2_ACK = 0xfa,
+	PS2_TEST_PASSED = 0xaa,
+};
+
 struct ps2_out {
 	u8 answer[PS2_ANSWER_BYTES]; /* of it, from _at to _count is unsaid */
 	u8 answer_at, answer_count;

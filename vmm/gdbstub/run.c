@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "base/log.h"
+#include "base/clock.h"
 
 u32 gdb_run_cpus(const struct gdb_run *run)
 {
@@ -50,7 +50,7 @@ static void apply(struct gdb_run *run, u32 vcpu, enum gdb_stop_for what,
 	int err = gdb_breaks_apply(&run->breaks, vcpu, what, give_back);
 
 	/* It then does not stop by itself; Ctrl-C stops it. */
-	if (err)
+	if (err && log_limit_pass(&run->log_limit, clock_now_ns()))
 		log_at(LOG_WARN, "gdb",
 		       "the engine refuses to debug vCPU %u: error %d", vcpu,
 		       -err);
@@ -290,6 +290,7 @@ void gdb_run_begin(struct gdb_run *run, struct machine *machine)
 	run->loop = machine_config(machine)->loop;
 	run->breaks.machine = machine;
 	run->leaving = -1;
+	run->log_limit = LOG_LIMIT(1);
 	run->watch.tell = on_news;
 	run->watch.met = on_met;
 	run->kept = machine_status(machine) != MACHINE_RUNS;

@@ -13,6 +13,7 @@
 #ifndef VMM_GDBSTUB_RUN_H
 #define VMM_GDBSTUB_RUN_H
 
+#include "base/log.h"
 #include "vmm/gdbstub/breaks.h"
 
 enum gdb_action { GDB_HOLD, GDB_GO, GDB_STEP };
@@ -48,6 +49,7 @@ struct gdb_run {
 	 * they are to go. */
 	struct gdb_hard missed[MACHINE_CPUS_MAX];
 	struct loop_work missed_work;
+	struct log_limit log_limit; /* a client says `continue` for ever */
 	struct machine_watch watch;
 	/* It stands for `last`. */
 	void (*stopped)(struct gdb_run *run);

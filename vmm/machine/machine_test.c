@@ -457,12 +457,21 @@ static bool on_met(struct machine_watch *watch, u32 vcpu)
 	return true;
 }
 
+static void wait_for_runs(u32 vcpu, u32 count)
+{
+	u64 end_ns = clock_now_ns() + 30 * NS_PER_S;
+
+	while (__atomic_load_n(&t.engine.vcpu[vcpu].run_count,
+			       __ATOMIC_ACQUIRE) < count) {
+		check(clock_now_ns() < end_ns);
+		usleep(1000);
+	}
+}
+
 /* A vCPU's second run is to finish the instruction, for the pause. */
 static void wait_until_met(u32 vcpu)
 {
-	while (__atomic_load_n(&t.engine.vcpu[vcpu].run_count,
-			       __ATOMIC_ACQUIRE) < 2)
-		usleep(1000);
+	wait_for_runs(vcpu, 2);
 }
 
 TEST(of_two_debug_exits_in_one_moment_one_stop_is_told_and_both_are_met)
@@ -522,6 +531,7 @@ TEST(a_debug_exit_does_not_cost_a_reset)
 	check_told(1, MACHINE_NEWS_RESET);
 	check_eq(told.count, 2); /* what it has met is void */
 	check_eq(machine_status(t.machine), MACHINE_RUNS);
+	wait_for_runs(0, 3);
 	end();
 }
 

@@ -51,23 +51,23 @@ static struct ahci *ahci_of_dev(struct dev *dev)
 /*
  * A port's bit stays until the driver clears it, and comes again while the port
  * has a reason. A message is sent for each bit that appears, and once more if the
- * driver leaves some. [AHCI 10.7.2 "Interrupt Generation"]
+ * driver leaves some, or turns messages on. [AHCI 10.7.2 "Interrupt Generation"]
  */
 void ahci_drive_irq(struct ahci *ahci)
 {
-	bool level;
+	bool messages = ahci->pci.msi.enabled, level;
 
 	for (u32 i = 0; i < AHCI_PORT_COUNT; i++)
 		if (ahci_port_status(&ahci->port[i]) & ahci->port[i].ie)
 			ahci->is |= (u32)BIT(i);
 	level = ahci->is && ahci->ghc & GHC_IE;
-	if (!level)
+	if (!level || !messages) {
 		ahci->told = 0;
-	else if (ahci->is & ~ahci->told) {
+	} else if (ahci->is & ~ahci->told) {
 		ahci->told = ahci->is;
 		pci_msi_send(&ahci->pci);
 	}
-	level &= !ahci->pci.msi.enabled;
+	level &= !messages;
 	if (level != ahci->pci.intx_level)
 		pci_set_intx(&ahci->pci, level);
 }

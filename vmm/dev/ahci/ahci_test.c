@@ -644,15 +644,34 @@ TEST(ahci_10_7_a_bit_stays_until_the_port_has_no_reason)
 	end();
 }
 
-TEST(ahci_10_7_2_with_msi_a_message_is_sent_and_the_wire_rests)
+static void enable_msi(void)
 {
-	u32 cap;
+	u32 cap = t.ahci->pci.msi.cap;
 
-	begin();
-	cap = t.ahci->pci.msi.cap;
 	pci_config_write(&t.bus, BDF, cap + 4, 0xfee01003, 4);
 	pci_config_write(&t.bus, BDF, cap + 12, 0x41, 2);
 	pci_config_write(&t.bus, BDF, cap + 2, 1, 2);
+}
+
+TEST(what_the_wire_told_msi_tells_again_when_it_is_enabled)
+{
+	begin();
+	check_eq(command(FLUSH, 0, 0, 0), ATA_OK);
+	check(t.wire);
+	check_eq(t.msi_count, 0);
+	enable_msi();
+	check(!t.wire);
+	check_eq(t.msi_count, 1);
+	/* Once: other registers are written, too. */
+	pci_config_write(&t.bus, BDF, PCI_INTERRUPT_LINE, 11, 1);
+	check_eq(t.msi_count, 1);
+	end();
+}
+
+TEST(ahci_10_7_2_with_msi_a_message_is_sent_and_the_wire_rests)
+{
+	begin();
+	enable_msi();
 	check_eq(command(FLUSH, 0, 0, 0), ATA_OK);
 	check_eq(t.msi_count, 1);
 	check_eq(t.msi_gpa, 0xfee01000);

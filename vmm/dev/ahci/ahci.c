@@ -212,13 +212,17 @@ static void reset(struct dev *dev)
 	pci_dev_reset(&ahci->pci);
 }
 
+/* Commands that have not begun stay in the lists: for after it, or in the state. */
 static void quiesce(struct dev *dev)
 {
 	struct ahci *ahci = ahci_of_dev(dev);
 
+	ahci->quiescing = true;
 	for (u32 i = 0; i < AHCI_PORT_COUNT; i++)
 		if (ahci->port[i].block)
 			block_drain(ahci->port[i].block);
+	ahci->quiescing = false;
+	ahci_notify(ahci);
 }
 
 /* What is at the ports is the same; commands may wait in the lists. */

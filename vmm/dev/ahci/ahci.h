@@ -152,6 +152,7 @@ struct ahci {
 	u32 ghc, is;
 	u32 told;	/* bits of `is` that a message was sent for */
 	bool resetting; /* GHC.HR: until nothing is in flight */
+	bool quiescing; /* no command begins; the loop's thread */
 	struct ahci_port port[AHCI_PORT_COUNT];
 };
 

@@ -839,6 +839,33 @@ TEST(state_is_saved_and_restored_and_goes_on)
 	end();
 }
 
+/* What a driver has in its list must not delay a pause, however long it is. */
+TEST(a_pause_waits_for_what_was_begun_and_for_no_more)
+{
+	const struct fake_ahci_command c = {
+		.code = READ_DMA_EXT,
+		.device = LBA,
+		.lba = 1,
+		.count = 1,
+		.entry = {{DATA, 512}},
+		.entry_count = 1,
+	};
+
+	begin();
+	put_disk(512, 'p', 512);
+	read_in_flight();
+	fake_ahci_put_command(&t, FAKE_DISK, 1, &c);
+	put(PX_CI, BIT(1));
+	dev_quiesce(&t.ahci->pci.dev);
+	check_eq(get(PX_CI), BIT(1));
+	check_eq(moved_bytes(0), 65536);
+	check_eq(t.ahci->port[FAKE_DISK].in_flight_count, 0);
+	/* And it goes on by itself. */
+	check(fake_ahci_wait(&t, FAKE_DISK, PX_CI, BIT(1)));
+	check_eq(byte_at(DATA), 'p');
+	end();
+}
+
 TEST(the_state_of_other_drives_is_refused)
 {
 	struct buf saved;

@@ -208,7 +208,8 @@ static void take_control(struct ahci_request *request)
 static bool may_begin(const struct ahci_port *port)
 {
 	return port->cmd & PXCMD_ST && !port->halted && link_is_up(port) &&
-	       !(port->tfd & (ATA_BSY | ATA_DRQ)) && !port->orphan_count;
+	       !(port->tfd & (ATA_BSY | ATA_DRQ)) && !port->orphan_count &&
+	       !port->ahci->quiescing;
 }
 
 static void set_current(struct ahci_port *port, u32 slot)

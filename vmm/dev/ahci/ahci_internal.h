@@ -47,7 +47,6 @@
 /* [AHCI 4.2.2 "Command List Structure"]: of a header's first word */
 #define HEADER_CFL    0x001f
 #define HEADER_PACKET 0x0020
-#define HEADER_CLEAR  0x0400 /* BSY, when the FIS has been sent */
 
 /* The FIS of a command. [SATA 10.3.4 "Register - Host to Device FIS"] */
 enum {
@@ -127,6 +126,8 @@ void ahci_change(struct ahci_request *request, enum block_op op,
 void ahci_ata_start(struct ahci_request *request);
 bool ahci_ata_is_queued(const struct ahci_request *request);
 void ahci_ata_abort(struct ahci_request *request);
+/* An ahci_ended: what the image could not do is aborted. */
+void ahci_ata_ended(struct ahci_request *request, int err);
 /* Data that comes by PIO, as most of what is no disk's content does. */
 void ahci_ata_reply(struct ahci_request *request, const void *data, u32 size);
 

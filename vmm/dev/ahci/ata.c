@@ -30,6 +30,14 @@ void ahci_ata_abort(struct ahci_request *request)
 	ahci_end(request, ATA_BAD, ATA_ABRT);
 }
 
+void ahci_ata_ended(struct ahci_request *request, int err)
+{
+	if (err)
+		ahci_ata_abort(request);
+	else
+		ahci_end(request, ATA_OK, 0);
+}
+
 static u64 lba_of(const struct ahci_request *request, bool extended)
 {
 	const u8 *fis = request->fis;
@@ -85,11 +93,6 @@ static bool take_range(struct ahci_request *request, u32 flags, u64 *ret_offset,
 
 /* ---- the disk's content ---- */
 
-static void has_flushed(struct ahci_request *request, int err)
-{
-	ahci_end(request, err ? ATA_BAD : ATA_OK, err ? ATA_ABRT : 0);
-}
-
 static void has_read(struct ahci_request *request, int err)
 {
 	ahci_end(request, err ? ATA_BAD : ATA_OK, err ? ATA_UNC : 0);
@@ -101,17 +104,12 @@ static void has_read_by_pio(struct ahci_request *request, int err)
 	has_read(request, err);
 }
 
-static void has_written(struct ahci_request *request, int err)
-{
-	ahci_end(request, err ? ATA_BAD : ATA_OK, err ? ATA_ABRT : 0);
-}
-
 static void has_written_to_flush(struct ahci_request *request, int err)
 {
 	if (err)
-		has_written(request, err);
+		ahci_ata_ended(request, err);
 	else
-		ahci_change(request, BLOCK_FLUSH, 0, 0, has_flushed);
+		ahci_change(request, BLOCK_FLUSH, 0, 0, ahci_ata_ended);
 }
 
 static void read_sectors(struct ahci_request *request, u32 flags)
@@ -131,7 +129,7 @@ static void write_sectors(struct ahci_request *request, u32 flags)
 
 	if (take_range(request, flags, &offset, &size))
 		ahci_transfer(request, BLOCK_WRITE, offset, size,
-			      through ? has_written_to_flush : has_written);
+			      through ? has_written_to_flush : ahci_ata_ended);
 }
 
 /* There is no medium of our own that could be worse than what reads tell. */

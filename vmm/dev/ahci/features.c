@@ -57,16 +57,11 @@ void ahci_identify_device(struct ahci_request *request, u32 flags)
 
 /* ---- settings ---- */
 
-static void has_flushed(struct ahci_request *request, int err)
-{
-	ahci_end(request, err ? ATA_BAD : ATA_OK, err ? ATA_ABRT : 0);
-}
-
 /* A CD-ROM drive has nothing to write out. */
 void ahci_flush(struct ahci_request *request, u32 flags)
 {
 	if (request->port->kind == AHCI_DISK)
-		ahci_change(request, BLOCK_FLUSH, 0, 0, has_flushed);
+		ahci_change(request, BLOCK_FLUSH, 0, 0, ahci_ata_ended);
 	else
 		ahci_succeed(request, flags);
 }
@@ -221,7 +216,7 @@ static void trim_next(struct ahci_request *request, int err)
 			    count * AHCI_SECTOR, trim_next);
 		return;
 	}
-	ahci_end(request, err ? ATA_BAD : ATA_OK, err ? ATA_ABRT : 0);
+	ahci_ata_ended(request, err);
 }
 
 /* [ATA8-ACS 7 "DATA SET MANAGEMENT"]: ranges of an address and a length, one

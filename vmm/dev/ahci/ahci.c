@@ -203,6 +203,7 @@ static void reset(struct dev *dev)
 
 		assert(!port->in_flight_count);
 		port->list_gpa = port->fis_gpa = 0;
+		port->disk.cache_off = false;
 		port->cdrom.tray_open = port->cdrom.locked = false;
 		port->saved_kind = (u8)port->kind;
 	}

@@ -88,7 +88,7 @@ void ahci_port_fault(struct ahci_port *port, u32 bits);
 void ahci_end(struct ahci_request *request, u8 status, u8 error);
 /* The queue is lost, by the command of this slot, whose tag `tag` is. */
 void ahci_end_queue(struct ahci_port *port, u8 tag, u8 error);
-/* The state of a device after a reset. */
+/* The state of a device after a reset that leaves its power on. */
 void ahci_device_reset(struct ahci_port *port);
 
 /* ---- command.c ---- */

@@ -365,6 +365,24 @@ TEST(ata8_7_set_features_is_kept_and_shown)
 	end();
 }
 
+/* Else a write that has ended would not be on the disk. */
+TEST(a_cache_that_was_turned_off_stays_off_over_resets)
+{
+	begin();
+	check_eq(set_feature(0x82, 0), ATA_OK);
+	put(PX_SCTL, 0x301);
+	put(PX_SCTL, 0x300);
+	fake_ahci_restart(&t, FAKE_DISK);
+	check(!(identify_word(85) & 0x20));
+	fake_ahci_write(&t, HBA_GHC, 1);
+	fake_ahci_start(&t, FAKE_DISK);
+	check(!(identify_word(85) & 0x20));
+	dev_quiesce(&t.ahci->pci.dev);
+	dev_reset(&t.ahci->pci.dev);
+	check_eq(t.ahci->port[FAKE_DISK].disk.cache_off, 0);
+	end();
+}
+
 TEST(ata8_7_ranges_are_trimmed)
 {
 	const u64 ranges[64] = {16 | (u64)8 << 48, 0, 40 | (u64)1 << 48};

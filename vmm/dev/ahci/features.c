@@ -13,10 +13,10 @@ enum {
 	SET_CACHE = 0x02,
 	SET_TRANSFER_MODE = 0x03,
 	SET_LOOK_AHEAD_OFF = 0x55,
-	SET_KEEP_OFF = 0x66,
+	SET_KEEP = 0x66, /* settings, over a reset */
 	SET_CACHE_OFF = 0x82,
 	SET_LOOK_AHEAD = 0xaa,
-	SET_KEEP = 0xcc,
+	SET_KEEP_OFF = 0xcc,
 };
 
 #define MODE_MDMA_MAX 0x22

@@ -133,11 +133,14 @@ void ahci_end(struct ahci_request *request, u8 status, u8 error)
 
 /* ---- resets ---- */
 
+/* A cache that was turned off stays off until power-on: a driver that does not
+ * flush for that reason need not hear of a reset. */
 void ahci_device_reset(struct ahci_port *port)
 {
 	port->disk = (struct ahci_disk){
 		.multiple_sectors = 16,
 		.transfer_mode = UDMA_6,
+		.cache_off = port->disk.cache_off,
 	};
 	if (port->kind == AHCI_CDROM)
 		ahci_cdrom_reset(port);

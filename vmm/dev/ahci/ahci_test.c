@@ -477,31 +477,67 @@ TEST(sata_13_6_3_another_command_loses_the_queue)
 	const struct fake_ahci_command flush = {.code = FLUSH};
 
 	begin();
-	put_queued(0, READ_QUEUED, 0, DATA);
-	fake_ahci_put_command(&t, FAKE_DISK, 1, &flush);
+	put_queued(1, READ_QUEUED, 0, DATA);
+	fake_ahci_put_command(&t, FAKE_DISK, 2, &flush);
 	put(PX_IS, UINT32_MAX);
-	put(PX_SACT, 1);
-	put(PX_CMD, get(PX_CMD));
-	put(PX_CI, 1 | 2);
-	check(fake_ahci_wait(&t, FAKE_DISK, PX_CI, 2));
-	/* Which was first is the port's choice. */
-	if (get(PX_TFD) == 0x0451)
-		check_eq(t.ahci->port[FAKE_DISK].disk.failed_tag, 0x80);
+	put(PX_SACT, BIT(1));
+	put(PX_CI, BIT(1) | BIT(2)); /* begun in this order, at once */
+	check(loop_run_once(t.loop, 0) >= 0);
+	check_eq(get(PX_TFD), 0x0451);
+	check_eq(get(PX_SACT), BIT(1));
+	check_eq(get(PX_CI), BIT(2));
+	check(get(PX_IS) & PXIS_TFES);
+	check_eq(t.ahci->port[FAKE_DISK].disk.failed_tag, 0x80);
 	fake_ahci_restart(&t, FAKE_DISK);
 	check_eq(command(READ_DMA_EXT, 0, 1, 512), ATA_OK);
 	end();
 }
 
+TEST(a_tag_that_is_in_use_loses_the_queue)
+{
+	begin();
+	put_queued(1, READ_QUEUED, 0, DATA);
+	issue_queued(BIT(1));
+	check(loop_run_once(t.loop, 0) >= 0);
+	check_eq(t.ahci->port[FAKE_DISK].in_flight_count, 1);
+	put(PX_CI, BIT(1));
+	fake_ahci_round(&t);
+	/* The image may have been faster; then it is a tag nobody announced. */
+	check_eq(get(PX_TFD), 0x0451);
+	check_eq(t.ahci->port[FAKE_DISK].disk.failed_tag, 1);
+	fake_ahci_restart(&t, FAKE_DISK);
+	check_eq(t.ahci->port[FAKE_DISK].in_flight_count, 0);
+	check_eq(command(READ_DMA_EXT, 0, 1, 512), ATA_OK);
+	end();
+}
+
+/* The error of the command in slot 2 whose tag is `tag`. */
+static void check_bad_tag(u32 announced, u32 tag)
+{
+	const struct fake_ahci_command c = {
+		.code = READ_QUEUED,
+		.feature = 1,
+		.device = LBA,
+		.count = (u16)(tag << 3),
+		.entry = {{DATA, 512}},
+		.entry_count = 1,
+	};
+
+	fake_ahci_put_command(&t, FAKE_DISK, 2, &c);
+	put(PX_IS, UINT32_MAX);
+	put(PX_SACT, announced);
+	put(PX_CI, BIT(2));
+	check(fake_ahci_wait(&t, FAKE_DISK, PX_CI, BIT(2)));
+	check_eq(get(PX_TFD), 0x0451);
+	check_eq(t.ahci->port[FAKE_DISK].disk.failed_tag, 2);
+	fake_ahci_restart(&t, FAKE_DISK);
+}
+
 TEST(a_tag_that_is_no_slot_or_not_announced_is_an_error)
 {
 	begin();
-	put_queued(2, READ_QUEUED, 0, DATA);
-	put(PX_SACT, BIT(1));
-	put(PX_CI, BIT(2));
-	check(fake_ahci_wait(&t, FAKE_DISK, PX_SACT, BIT(2)));
-	fake_ahci_round(&t);
-	check_eq(get(PX_TFD), 0x0451);
-	fake_ahci_restart(&t, FAKE_DISK);
+	check_bad_tag(BIT(1), 2);
+	check_bad_tag(BIT(1) | BIT(2), 1);
 	check_eq(command(READ_DMA_EXT, 0, 1, 512), ATA_OK);
 	end();
 }

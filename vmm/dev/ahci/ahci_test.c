@@ -92,10 +92,7 @@ static void issue_queued(u32 slots)
 
 static u8 byte_at(gpa_t gpa)
 {
-	u8 byte = 0;
-
-	check(guest_mem_read(&t.mem, gpa, &byte, 1));
-	return byte;
+	return fake_ahci_byte(&t, gpa);
 }
 
 static u32 moved_bytes(u32 slot)

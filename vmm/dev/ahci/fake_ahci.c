@@ -175,6 +175,14 @@ gpa_t fake_ahci_fis_gpa(u32 port)
 	return port_gpa(port) + 0x400;
 }
 
+u8 fake_ahci_byte(struct fake_ahci *fake, gpa_t gpa)
+{
+	u8 byte = 0;
+
+	must(guest_mem_read(&fake->mem, gpa, &byte, 1));
+	return byte;
+}
+
 static void put_mem(struct fake_ahci *fake, gpa_t gpa, const void *data,
 		    u64 size)
 {

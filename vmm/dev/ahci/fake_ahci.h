@@ -84,6 +84,7 @@ gpa_t fake_ahci_header_gpa(u32 port, u32 slot);
 gpa_t fake_ahci_table_gpa(u32 port, u32 slot);
 gpa_t fake_ahci_fis_gpa(u32 port);
 
+u8 fake_ahci_byte(struct fake_ahci *fake, gpa_t gpa);
 void fake_ahci_put_command(struct fake_ahci *fake, u32 port, u32 slot,
 			   const struct fake_ahci_command *command);
 void fake_ahci_round(struct fake_ahci *fake);

@@ -62,7 +62,7 @@ def disks(machine):
 def cdrom(machine):
     """Its file and all of it as they were made; the tray, open and closed."""
     if not machine.cdrom:
-        return
+        raise Skip("only kernels with a driver for AHCI get a CD-ROM")
     get = machine.console.get
     get("mount -o ro /dev/sr0 /mnt")
     got = get("sha256sum /mnt/given").split()[0]

@@ -442,6 +442,33 @@ TEST(sata_13_6_a_write_of_the_queue_is_on_the_disk)
 	end();
 }
 
+TEST(sata_13_6_a_queued_write_with_fua_is_flushed)
+{
+	const struct fake_ahci_command c = {
+		.code = WRITE_QUEUED,
+		.feature = 1,
+		.device = LBA | 0x80, /* FUA */
+		.lba = 3,
+		.entry = {{DATA, 512}},
+		.entry_count = 1,
+	};
+	u64 flushes;
+
+	begin();
+	flushes = block_stats(t.block[FAKE_DISK])->count[BLOCK_FLUSH];
+	put_queued(0, WRITE_QUEUED, 3, DATA);
+	issue_queued(BIT(0));
+	check(fake_ahci_wait(&t, FAKE_DISK, PX_SACT, BIT(0)));
+	check_eq(block_stats(t.block[FAKE_DISK])->count[BLOCK_FLUSH], flushes);
+	fake_ahci_put_command(&t, FAKE_DISK, 0, &c);
+	issue_queued(BIT(0));
+	check(fake_ahci_wait(&t, FAKE_DISK, PX_SACT, BIT(0)));
+	check_eq(get(PX_TFD), ATA_OK);
+	check_eq(block_stats(t.block[FAKE_DISK])->count[BLOCK_FLUSH],
+		 flushes + 1);
+	end();
+}
+
 TEST(ata8_7_the_log_says_which_of_the_queue_failed)
 {
 	u8 log[512], sum = 0;
@@ -597,6 +624,37 @@ TEST(an_entry_of_four_mib_is_used_as_far_as_it_goes)
 	end();
 }
 
+/* The image has an entry's beginning when the driver takes the rest away. */
+TEST(a_table_that_changes_under_way_is_used_as_it_is)
+{
+	gpa_t entry = fake_ahci_table_gpa(FAKE_DISK, 0) + 0x80 + 255 * 16;
+	const struct fake_ahci_command c = {
+		.code = READ_DMA_EXT, .device = LBA, .count = 2};
+	const u32 shorter = 2 - 1, last[4] = {(u32)DATA + 0x2000, 0, 0, 511};
+	const struct ahci_place *place;
+
+	begin();
+	place = &t.ahci->port[FAKE_DISK].request[0].place;
+	put_disk(0, '1', 512);
+	put_disk(512, '2', 512);
+	fake_ahci_put_command(&t, FAKE_DISK, 0, &c);
+	put_small_entries(257, 255, 100); /* 510 bytes are before it */
+	check(guest_mem_write(&t.mem, entry + 16, last, sizeof(last)));
+	put(PX_CI, 1);
+	check(loop_run_once(t.loop, 0) >= 0);
+	check_eq(place->entry, 255);
+	check_eq(place->used, 2);
+	check(guest_mem_write(&t.mem, entry + 12, &shorter, 4));
+	check(fake_ahci_wait(&t, FAKE_DISK, PX_CI, 1));
+	check_eq(get(PX_TFD), ATA_OK);
+	check_eq(moved_bytes(0), 1024);
+	check_eq(byte_at(DATA + 511), '1');
+	check_eq(byte_at(DATA + 512), 0);
+	check_eq(byte_at(DATA + 0x2000), '2');
+	check_eq(byte_at(DATA + 0x2000 + 511), '2');
+	end();
+}
+
 TEST(lists_that_are_no_memory_are_bad_pointers)
 {
 	begin();
@@ -716,6 +774,25 @@ TEST(what_the_wire_told_msi_tells_again_when_it_is_enabled)
 	/* Once: other registers are written, too. */
 	pci_config_write(&t.bus, BDF, PCI_INTERRUPT_LINE, 11, 1);
 	check_eq(t.msi_count, 1);
+	end();
+}
+
+TEST(ahci_4_2_3_3_an_entry_may_ask_for_an_interrupt)
+{
+	gpa_t control = fake_ahci_table_gpa(FAKE_DISK, 0) + 0x8c;
+	const u32 interrupt = 0x80000000 | 511;
+
+	begin();
+	put(PX_IE, PXIS_DPS);
+	check_eq(command(READ_DMA_EXT, 0, 1, 512), ATA_OK);
+	check(!(get(PX_IS) & PXIS_DPS));
+	check(!t.wire);
+	put(PX_IS, UINT32_MAX);
+	check(guest_mem_write(&t.mem, control, &interrupt, 4));
+	put(PX_CI, 1);
+	check(fake_ahci_wait(&t, FAKE_DISK, PX_CI, 1));
+	check(get(PX_IS) & PXIS_DPS);
+	check(t.wire);
 	end();
 }
 

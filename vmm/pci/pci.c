@@ -538,9 +538,11 @@ void pci_assign(struct pci_bus *bus, u64 low, u64 high, u64 ports_low,
 void pci_dev_reset(struct pci_dev *pci)
 {
 	struct pci_msix *msix = &pci->msix;
+	/* A state that was refused may have left anything there. */
+	const u8 *fixed = pci->bus ? pci->built : pci->config;
 
 	for (u32 i = 0; i < PCI_CONFIG_BYTES; i++)
-		pci->config[i] &= (u8)~pci->writable[i];
+		pci->config[i] = (u8)(fixed[i] & ~pci->writable[i]);
 	for (u32 i = 0; i < msix->count; i++)
 		msix->entry[i] =
 			(struct pci_msix_entry){.control = MSIX_ENTRY_MASKED};

@@ -516,17 +516,20 @@ TEST(a_restored_bars_memory_is_where_it_was)
 	buf_release(&saved);
 }
 
-TEST(the_state_of_another_function_is_refused)
+TEST(the_state_of_another_function_is_refused_and_leaves_nothing)
 {
 	struct buf saved;
+	u32 id;
 
 	begin();
+	id = pci_config_read(&t.bus, 3 * 8, PCI_VENDOR, 4);
 	buf_init(&saved, 65536);
 	t.card[0].pci.config[PCI_DEVICE] ^= 1;
 	check_eq(dev_save(&t.card[0].pci.dev, &saved), 0);
 	t.card[0].pci.config[PCI_DEVICE] ^= 1;
 	check_eq(dev_load(&t.card[0].pci.dev, 1, saved.data, saved.size),
 		 -EINVAL);
+	check_eq(pci_config_read(&t.bus, 3 * 8, PCI_VENDOR, 4), id);
 	buf_release(&saved);
 }
 

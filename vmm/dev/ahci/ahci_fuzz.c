@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Any registers, command lists, FISes and packets of a driver, on the drives of
- * fake_ahci.h. Each step is an operation and its argument; the steps prefer the
- * places where a port's structures are.
+ * Any registers, command lists, FISes and packets of a driver, and any saved state,
+ * on the drives of fake_ahci.h. Each step is an operation and its argument; the
+ * steps prefer the places where a port's structures are.
  */
 #include "vmm/dev/ahci/ahci.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
 #include "vmm/dev/ahci/fake_ahci.h"
@@ -45,6 +46,24 @@ static void put_entry(u32 port, u32 slot, u16 at, u32 value)
 	put(entry + 12, value & 4 ? at | 1u : value);
 }
 
+/* The state as it is but for four bytes; it may be refused. */
+static void load_another(u16 at, u32 value)
+{
+	struct dev *dev = &t.ahci->pci.dev;
+	struct buf saved;
+	int err;
+
+	buf_init(&saved, 65536);
+	dev_quiesce(dev);
+	err = dev_save(dev, &saved);
+	assert(!err && saved.size > sizeof(value));
+	memcpy((u8 *)saved.data + at % (saved.size - sizeof(value)), &value,
+	       sizeof(value));
+	err = dev_load(dev, dev->class->version, saved.data, saved.size);
+	assert(!err || err == -EINVAL);
+	buf_release(&saved);
+}
+
 /* data[0]: what, data[1]: port and slot. */
 static void step(const u8 *data)
 {
@@ -53,7 +72,7 @@ static void step(const u8 *data)
 
 	memcpy(&at, data + 2, sizeof(at));
 	memcpy(&value, data + 4, sizeof(value));
-	switch (data[0] % 9) {
+	switch (data[0] % 10) {
 	case 0:
 		fake_ahci_put(&t, port, at & 0x7c, value);
 		break;
@@ -92,6 +111,9 @@ static void step(const u8 *data)
 		    (value & 0xff) | 0x40000000);
 		put(fake_ahci_table_gpa(port, slot) + 12,
 		    value >> 8 & 0xff ? slot << 3 : 1);
+		break;
+	case 9:
+		load_another(at, value);
 		break;
 	}
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The options of `keel run`, and the machine made from them. */
+/* The machine that the options of `keel run` describe, from making to its end. */
 #include "cli/run.h"
 
 #include <signal.h>
@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/loop.h"
 #include "cli/devices.h"
+#include "cli/run_options.h"
 #include "cli/status.h"
 #include "cli/version.h"
 #include "vmm/char/backend.h"
@@ -21,225 +22,6 @@
 #include "vmm/kick.h"
 #include "vmm/machine/machine.h"
 #include "vmm/monitor/monitor.h"
-
-struct run_options {
-	const char *kernel, *initrd, *append, *firmware, *uefi_vars;
-	struct opt_strings disk, cdrom, net, port;
-	const char *console;
-	bool temporary;
-	u64 memory_bytes, cpu_count;
-	int cpu, accel, machine, jail, vga; /* indexes of the lists below */
-	const char *serial, *debug_console, *qmp;
-	const char *soft;
-	const char *gdb;
-	bool paused, no_reboot, test_exit, stats;
-	bool help;
-};
-
-static const char *const accel_names[] = {"auto", "soft", "kvm", NULL};
-static const char *const jail_names[] = {
-	[JAIL_ON] = "on", [JAIL_OFF] = "off", [JAIL_LOG] = "log", NULL};
-static const char *const cpu_names[] = {"host", "v1", "v2", "v3", NULL};
-
-enum { VGA_NONE, VGA_STD };
-static const char *const vga_names[] = {
-	[VGA_NONE] = "none", [VGA_STD] = "std", NULL};
-
-/* The first of them stands for what fits the rest of the line. */
-static const char *const machine_names[] = {"auto", "micro", "q35", "q35-1",
-					    NULL};
-
-#define OPTION(member) .offset = offsetof(struct run_options, member)
-static const struct opt run_opts[] = {
-	{.name = "kernel",
-	 .short_name = 'k',
-	 .arg = "FILE",
-	 .kind = OPT_STRING,
-	 OPTION(kernel),
-	 .help = "the kernel: Linux bzImage, ELF with a PVH note, or "
-		 "multiboot 1"},
-	{.name = "initrd",
-	 .short_name = 'i',
-	 .arg = "FILE",
-	 .kind = OPT_STRING,
-	 OPTION(initrd),
-	 .help = "the initial RAM disk, or multiboot module"},
-	{.name = "append",
-	 .short_name = 'a',
-	 .arg = "TEXT",
-	 .kind = OPT_STRING,
-	 OPTION(append),
-	 .help = "the kernel's command line (default \"console=ttyS0\")"},
-	{.name = "disk",
-	 .short_name = 'd',
-	 .arg = "FILE[,OPTION...]",
-	 .kind = OPT_REPEAT,
-	 OPTION(disk),
-	 .help = "a disk, as a file alone is: format=raw|qcow2 (default: as "
-		 "the name ends), ro, temporary, serial=TEXT, cache=MODE, "
-		 "discard, backing=on, bus=virtio|sata"},
-	{.name = "cdrom",
-	 .arg = "FILE",
-	 .kind = OPT_REPEAT,
-	 OPTION(cdrom),
-	 .help = "a CD-ROM, of a raw image; booted when no disk before it "
-		 "can be"},
-	{.name = "temporary",
-	 .kind = OPT_FLAG,
-	 OPTION(temporary),
-	 .help = "leave all disks as they are: what is written is forgotten "
-		 "at the end"},
-	{.name = "net",
-	 .short_name = 'n',
-	 .arg = "KIND[,OPTION...]",
-	 .kind = OPT_REPEAT,
-	 OPTION(net),
-	 .help = "a network card: user[,hostfwd=tcp:127.0.0.1:2222-:22]"
-		 "[,restrict] (default where a disk boots), "
-		 "socket,path=FILE, or none; mac=MAC and mtu=N for each"},
-	{.name = "console",
-	 .arg = "WHERE",
-	 .kind = OPT_STRING,
-	 OPTION(console),
-	 .help = "a virtio console, hvc0: stdio, file:PATH or none (default)"},
-	{.name = "port",
-	 .arg = "NAME=WHERE",
-	 .kind = OPT_REPEAT,
-	 OPTION(port),
-	 .help = "a port of the virtio console that the guest finds by name"},
-	{.name = "machine",
-	 .short_name = 'M',
-	 .arg = "NAME",
-	 .kind = OPT_ENUM,
-	 OPTION(machine),
-	 .values = machine_names,
-	 .help = "the board (default auto): q35 with PCI and firmware, or "
-		 "micro, which has neither and is for a kernel alone"},
-	{.name = "firmware",
-	 .arg = "WHICH",
-	 .kind = OPT_STRING,
-	 OPTION(firmware),
-	 .help = "what starts a machine without --kernel: bios (default: "
-		 "Debian's SeaBIOS), uefi (Debian's OVMF), or the FILE of a "
-		 "ROM"},
-	{.name = "uefi-vars",
-	 .arg = "FILE",
-	 .kind = OPT_STRING,
-	 OPTION(uefi_vars),
-	 .help = "where UEFI keeps its variables; made if it is missing "
-		 "(default: they are forgotten at the end)"},
-	{.name = "memory",
-	 .short_name = 'm',
-	 .arg = "SIZE",
-	 .kind = OPT_SIZE,
-	 OPTION(memory_bytes),
-	 .min = GUEST_MEM_SIZE_MIN,
-	 .max = GUEST_MEM_SIZE_MAX,
-	 .help = "guest memory; K, M, G, T count in 1024 (default 512M)"},
-	{.name = "cpus",
-	 .short_name = 'c',
-	 .arg = "N",
-	 .kind = OPT_U64,
-	 OPTION(cpu_count),
-	 .min = 1,
-	 .max = MACHINE_CPUS_MAX,
-	 .help = "virtual CPUs (default 1)"},
-	{.name = "cpu",
-	 .arg = "MODEL",
-	 .kind = OPT_ENUM,
-	 OPTION(cpu),
-	 .values = cpu_names,
-	 .help = "CPU model (default host): what this host offers, or an "
-		 "x86-64 level"},
-	{.name = "accel",
-	 .arg = "NAME",
-	 .kind = OPT_ENUM,
-	 OPTION(accel),
-	 .values = accel_names,
-	 .help = "how the guest is executed (default auto)"},
-	{.name = "soft",
-	 .arg = "OPTIONS",
-	 .kind = OPT_STRING,
-	 OPTION(soft),
-	 .help = "for tests of the software engine: tier=0|1|3, promote=N, "
-		 "threshold=N, verify=N, cache=SIZE, kick, flush, flush=N, "
-		 "separated by commas"},
-	{.name = "vga",
-	 .arg = "KIND",
-	 .kind = OPT_ENUM,
-	 OPTION(vga),
-	 .values = vga_names,
-	 .help = "a graphics card, of q35: std, or none (default)"},
-	{.name = "serial",
-	 .arg = "WHERE",
-	 .kind = OPT_STRING,
-	 OPTION(serial),
-	 .help = "the serial port: stdio (default), file:PATH or none"},
-	{.name = "debug-console",
-	 .arg = "WHERE",
-	 .kind = OPT_STRING,
-	 OPTION(debug_console),
-	 .help = "output of port 0xe9: stdio, file:PATH or none (default)"},
-	{.name = "qmp",
-	 .arg = "PATH",
-	 .kind = OPT_STRING,
-	 OPTION(qmp),
-	 .help = "serve QMP, QEMU's machine protocol, on a UNIX socket "
-		 "there; unix:PATH is the same"},
-	{.name = "jail",
-	 .arg = "MODE",
-	 .kind = OPT_ENUM,
-	 OPTION(jail),
-	 .values = jail_names,
-	 .help = "lock the process in before the guest runs (default on); "
-		 "with log the kernel's log tells what it would refuse"},
-	{.name = "gdb",
-	 .arg = "WHERE",
-	 .kind = OPT_STRING,
-	 OPTION(gdb),
-	 .help = "let gdb attach (docs/gdb.md): unix:PATH, or tcp:PORT of "
-		 "this host, tcp:ADDRESS:PORT"},
-	{.name = "paused",
-	 .kind = OPT_FLAG,
-	 OPTION(paused),
-	 .help = "wait with the guest's first instruction for a monitor or "
-		 "debugger to say go"},
-	{.name = "no-reboot",
-	 .kind = OPT_FLAG,
-	 OPTION(no_reboot),
-	 .help = "exit when the guest resets, instead of starting anew"},
-	{.name = "test-exit",
-	 .kind = OPT_FLAG,
-	 OPTION(test_exit),
-	 .help = "let the guest end keel by port 0xf4: status is "
-		 "(value << 1) | 1"},
-	{.name = "stats",
-	 .kind = OPT_FLAG,
-	 OPTION(stats),
-	 .help = "say at the end how many guest instructions ran, in how much "
-		 "CPU time of the host"},
-	{.name = "help",
-	 .short_name = 'h',
-	 .kind = OPT_FLAG,
-	 OPTION(help),
-	 .help = "this text"},
-};
-#undef OPTION
-
-const struct opt_command run_command = {
-	.program = "keel",
-	.name = "run",
-	.summary = "run a virtual machine",
-	.operands = "[DISK...]",
-	.text = "Boots a disk, a CD-ROM or a kernel, and runs until the guest powers "
-		"off. With the serial port on stdio, Ctrl-A x quits, Ctrl-A h lists the "
-		"keys and Ctrl-A Ctrl-A sends Ctrl-A. SIGTERM presses the "
-		"power button, a second one within 10 s ends the machine. The exit status is 0 "
-		"after a power-off, 1 when the guest or the engine failed, "
-		"and 2 for a mistake on the command line.",
-	.opts = run_opts,
-	.opt_count = ARRAY_SIZE(run_opts),
-};
 
 #define CHARDEV_MAX 3 /* serial port, debug console, virtio console */
 
@@ -420,16 +202,11 @@ static int make_backends(struct run *run, struct fault *fault)
 	return err;
 }
 
-static bool is_uefi(const struct run_options *o)
-{
-	return o->firmware && !strcmp(o->firmware, "uefi");
-}
-
 static int open_firmware(struct run *run, struct fault *fault)
 {
 	const struct run_options *o = &run->options;
 
-	if (!is_uefi(o))
+	if (!run_is_uefi(o))
 		return bios_open(&run->bios,
 				 o->firmware && strcmp(o->firmware, "bios")
 					 ? o->firmware
@@ -444,20 +221,8 @@ static int open_kernel(struct run *run, struct fault *fault)
 	const struct run_options *o = &run->options;
 	int err;
 
-	if (o->uefi_vars && !is_uefi(o))
-		return fault_set(fault, FAULT_INVALID, trace_err(-EINVAL),
-				 "--uefi-vars has a meaning only with "
-				 "--firmware uefi");
-	if (!o->kernel && (o->disk.count || o->cdrom.count || o->firmware))
+	if (!o->kernel)
 		return open_firmware(run, fault);
-	if (!o->kernel || o->firmware) {
-		fault_set(fault, FAULT_INVALID, 0,
-			  o->kernel ? "--firmware and --kernel exclude each "
-				      "other; give one"
-				    : "there is nothing to boot; give a disk, "
-				      "--cdrom FILE or --kernel FILE");
-		return trace_err(-EINVAL);
-	}
 	err = boot_open(&run->boot, o->kernel, o->initrd, o->append, fault);
 	run->boot_opened = !err;
 	return err;
@@ -467,36 +232,6 @@ static int open_vga(struct run *run, struct fault *fault)
 {
 	return run->options.vga == VGA_STD ? vga_rom_open(&run->vga_rom, fault)
 					   : 0;
-}
-
-static bool has_cards(const struct run_options *o)
-{
-	return o->disk.count || o->cdrom.count || o->net.count ||
-	       o->port.count || o->vga != VGA_NONE || strcmp(o->console, "none");
-}
-
-/* "auto" is q35 for whatever needs it. */
-static enum board_kind kind_of(const struct run_options *o)
-{
-	if (!strcmp(machine_names[o->machine], "micro"))
-		return BOARD_MICRO;
-	if (!strcmp(machine_names[o->machine], "auto") && o->kernel &&
-	    !has_cards(o))
-		return BOARD_MICRO;
-	return BOARD_Q35;
-}
-
-static int check_machine(const struct run *run, struct fault *fault)
-{
-	const struct run_options *o = &run->options;
-
-	if (kind_of(o) == BOARD_Q35 || (o->kernel && !has_cards(o)))
-		return 0;
-	fault_set(fault, FAULT_INVALID, 0,
-		  "--machine micro has no firmware, disks, network, virtio "
-		  "console and graphics card; give --kernel FILE and none of "
-		  "these, or --machine q35");
-	return trace_err(-EINVAL);
 }
 
 static struct device_words device_words(const struct run_options *o)
@@ -522,15 +257,6 @@ static int make_devices(struct run *run, struct fault *fault)
 	return devices_create(&run->devices, &words, &config, fault);
 }
 
-static const char *monitor_path(const struct run_options *o)
-{
-	static const char prefix[] = "unix:";
-
-	return strncmp(o->qmp, prefix, sizeof(prefix) - 1)
-		       ? o->qmp
-		       : o->qmp + sizeof(prefix) - 1;
-}
-
 static u32 list_chardevs(struct run *run)
 {
 	const struct run_options *o = &run->options;
@@ -552,7 +278,7 @@ static int make_monitor(struct run *run, struct fault *fault)
 {
 	const struct monitor_config config = {
 		.loop = run->loop,
-		.path = run->options.qmp ? monitor_path(&run->options) : NULL,
+		.path = run_qmp_path(&run->options),
 		.package = "keel-" KEEL_VERSION,
 		.chardev = run->monitor_chardev,
 		.chardev_count = list_chardevs(run),
@@ -579,7 +305,7 @@ static int open_disks(struct run *run, struct fault *fault)
 
 static int open_engine(struct run *run, struct fault *fault)
 {
-	const char *accel = accel_names[run->options.accel];
+	const char *accel = run_accel(&run->options);
 	char with_options[128];
 
 	if (run->options.soft) {
@@ -627,8 +353,8 @@ static int make_machine(struct run *run, struct fault *fault)
 		.loop = run->loop,
 		.memory_bytes = o->memory_bytes,
 		.cpu_count = (u32)o->cpu_count,
-		.cpu_model = cpu_names[o->cpu],
-		.kind = kind_of(o),
+		.cpu_model = run_cpu_model(o),
+		.kind = run_board(o),
 		.boot = run->boot_opened ? &run->boot : NULL,
 		.bios = run->boot_opened ? NULL : &run->bios,
 		.uefi = run->uefi_opened ? &run->uefi : NULL,
@@ -772,10 +498,8 @@ static void release(struct run *run)
 
 static int run_machine(struct run *run, struct fault *fault)
 {
-	int err = check_machine(run, fault);
+	int err = make_loop(run, fault);
 
-	if (!err)
-		err = make_loop(run, fault);
 	if (!err)
 		err = make_backends(run, fault);
 	if (!err)
@@ -812,39 +536,16 @@ static int run_machine(struct run *run, struct fault *fault)
 	return err;
 }
 
-/* A file that is typed alone is a disk, after those of --disk. */
-static int add_operands(struct run_options *options,
-			const struct opt_strings *operands, struct fault *fault)
-{
-	struct opt_strings *disk = &options->disk;
-
-	for (u32 i = 0; i < operands->count; i++) {
-		if (disk->count == OPT_REPEAT_MAX)
-			return fault_set(fault, FAULT_INVALID,
-					 trace_err(-EINVAL), "too many disks");
-		disk->item[disk->count++] = operands->item[i];
-	}
-	return 0;
-}
-
 int run_main(int argc, char *argv[], struct terminal *terminal, int *ret_signal)
 {
 	struct run run = {
-		.options = {.append = "console=ttyS0",
-			    .memory_bytes = 512 * MiB,
-			    .cpu_count = 1,
-			    .serial = "stdio",
-			    .console = "none",
-			    .debug_console = "none"},
 		.terminal = terminal,
 		.signal_fd = -1,
 	};
-	struct opt_strings operands = {};
 	struct fault fault = {};
 
 	*ret_signal = 0;
-	if (opt_parse(&run_command, argc, argv, &run.options, &operands, &fault) ||
-	    add_operands(&run.options, &operands, &fault)) {
+	if (run_options_parse(argc, argv, &run.options, &fault)) {
 		fault_print(&fault, "keel");
 		return STATUS_USAGE;
 	}

@@ -9,10 +9,7 @@
 #ifndef CLI_RUN_H
 #define CLI_RUN_H
 
-#include "base/opt.h"
 #include "vmm/char/terminal.h"
-
-extern const struct opt_command run_command;
 
 /*
  * The whole command. *ret_signal is the signal that ended it, 0 if none: the

@@ -7,7 +7,7 @@
 
 #include "base/opt.h"
 #include "cli/image.h"
-#include "cli/run.h"
+#include "cli/run_options.h"
 #include "cli/version.h"
 
 static const struct opt_command *const commands[] = {

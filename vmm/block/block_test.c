@@ -191,6 +191,38 @@ TEST(what_is_not_of_the_disk_is_refused)
 }
 
 /* The same cluster by many, most of which have to wait for one another. */
+static void counted(struct bench *b)
+{
+	const struct block_stats *stats = block_stats(b->block);
+	static u8 data[4096];
+
+	check(!strcmp(block_format(b->block),
+		      strstr(b->config.path, "qcow2") ? "qcow2" : "raw"));
+	check_eq(run(b, BLOCK_WRITE, 0, data, 4096), 0);
+	check_eq(run(b, BLOCK_WRITE, 8192, data, 512), 0);
+	check_eq(run(b, BLOCK_READ, 0, data, 4096), 0);
+	check_eq(run(b, BLOCK_READ, DISK_BYTES, data, 512), -EINVAL);
+	check_eq(run(b, BLOCK_WRITE_ZEROES, 0, NULL, 1024), 0);
+	check_eq(run(b, BLOCK_FLUSH, 0, NULL, 0), 0);
+	check_eq(stats->count[BLOCK_WRITE], 2);
+	check_eq(stats->bytes[BLOCK_WRITE], 4608);
+	check_eq(stats->count[BLOCK_READ], 1);
+	check_eq(stats->bytes[BLOCK_READ], 4096);
+	check_eq(stats->failed[BLOCK_READ], 1);
+	check_eq(stats->failed[BLOCK_WRITE], 0);
+	check_eq(stats->count[BLOCK_WRITE_ZEROES], 1);
+	check_eq(stats->bytes[BLOCK_WRITE_ZEROES], 1024);
+	check_eq(stats->count[BLOCK_FLUSH], 1);
+	check_eq(stats->count[BLOCK_DISCARD], 0);
+	check(stats->time_ns[BLOCK_WRITE] > 0);
+	check_eq(stats->time_ns[BLOCK_DISCARD], 0);
+}
+
+TEST(requests_are_counted_when_they_have_ended)
+{
+	each_way(counted);
+}
+
 static void overlapping(struct bench *b)
 {
 	static u8 data[64][4096], read[64 * 4096];

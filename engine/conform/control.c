@@ -294,6 +294,27 @@ TEST_FULL(an_int3_given_back_goes_to_the_guests_handler, "INT3 at CPL 0")
 	machine_expect_done(m);
 }
 
+/* The other way to give it back, which QEMU takes. */
+TEST_FULL(an_int3_given_back_as_an_event_is_the_same, "INT3 at CPL 0")
+{
+	struct machine *m = machine_new(MACHINE_NO_IRQCHIP);
+	struct kvm_vcpu_events events;
+
+	need_cap(KVM_CAP_SET_GUEST_DEBUG);
+	machine_begin(m, ctl_int3, long);
+	machine_gate(m, 3, machine_label(ctl_int3, ctl_int3_handler));
+	check_ok(debug(m, KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_SW_BP, 0, 0));
+	machine_expect(m, KVM_EXIT_DEBUG);
+	check_ok(m->vcpu[0]->ops->get_vcpu_events(m->vcpu[0], &events));
+	events.exception.injected = 1;
+	events.exception.nr = 3;
+	events.exception.has_error_code = 0;
+	check_ok(m->vcpu[0]->ops->set_vcpu_events(m->vcpu[0], &events));
+	check_eq(machine_expect_say(m), 3);
+	check_eq(ram_u64(m, machine_regs(m, 0).rsp), GUEST_CODE + 2);
+	machine_expect_done(m);
+}
+
 TEST_FULL(a_step_can_keep_interrupts_out, "steps with interrupts")
 {
 	struct machine *m = machine_new(MACHINE_IRQCHIP);

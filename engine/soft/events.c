@@ -67,6 +67,12 @@ static int events_check(const struct kvm_vcpu_events *events)
 	return 0;
 }
 
+/* Of an instruction: it returns behind it. [KVM-API 4.31 "KVM_GET_VCPU_EVENTS"] */
+static bool is_software(u8 vector)
+{
+	return vector == VECTOR_BP || vector == VECTOR_OF;
+}
+
 int soft_set_vcpu_events(struct engine_vcpu *handle,
 			 const struct kvm_vcpu_events *events)
 {
@@ -81,6 +87,7 @@ int soft_set_vcpu_events(struct engine_vcpu *handle,
 	if (events->exception.injected)
 		cpu->exception = (struct x86_exception){
 			.vector = events->exception.nr,
+			.software = is_software(events->exception.nr),
 			.has_error = events->exception.has_error_code,
 			.error = events->exception.error_code,
 			.payload = cpu->cr2};

@@ -102,8 +102,9 @@ WARN := -Wall -Wextra -Werror -Wshadow -Wundef -Wvla -Wwrite-strings \
 	-Wconversion -Wno-sign-conversion
 # An empty _GNU_SOURCE agrees with a source that defines it for itself.
 CPPFLAGS_ALL := -iquote . -D_GNU_SOURCE= -MMD -MP
-# A sanitizer's report needs lines; variables cost a third of the compilation.
-DEBUG := $(if $(filter asan tsan fuzz,$(MODE)),-g1,-g)
+# A report and a backtrace need lines; variables cost a third of the compilation.
+# For a debugger: make DEBUG=-g
+DEBUG := -g1
 CFLAGS_ALL := -std=gnu17 $(WARN) $(DEBUG) -fno-common -fno-strict-aliasing \
 	-fwrapv -pthread
 LDFLAGS_ALL := -pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack
